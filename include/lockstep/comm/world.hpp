@@ -1,0 +1,52 @@
+// The processes of one run: MPI's life cycle as RAII, without tensors (the packer uses it too).
+//
+// Started by mpirun, srun or another launcher, it initialises MPI with MPI_THREAD_MULTIPLE and finalises it at the end;
+// started by hand it is a world of one rank that never touches MPI (saves 0.3 s and a daemon). One World a process,
+// made and destroyed on the main thread. If it is destroyed while an exception unwinds, MPI_Finalize would wait for the
+// other ranks: call abort() first; the programs' main does.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lockstep {
+
+class World {
+ public:
+  /// Errors: MPI without MPI_THREAD_MULTIPLE; MPI already initialised.
+  World();
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// Whether this process was started by an MPI launcher (from its environment variables; before any World exists).
+  static bool launched();
+
+  int rank() const;
+  int size() const;
+  int local_rank() const;  ///< rank among the processes of this host
+  int local_size() const;
+  std::string host() const;
+  /// Whether MPI is running, that is whether more than this process may be there.
+  bool uses_mpi() const;
+
+  // The few operations that need no tensor; every rank calls them in the same order, from one thread.
+  void barrier();
+  /// Text of rank `root` on every rank; up to 2^31−1 bytes.
+  std::string broadcast(std::string text, int root = 0);
+  /// One text per rank, in rank order, on every rank.
+  std::vector<std::string> gather_all(const std::string& mine);
+  /// Element-wise sum over the ranks, on every rank; exact for integers.
+  void sum(std::vector<std::int64_t>& values);
+
+  /// Ends every rank of the run with `code`; says `reason` with this rank and host on stderr first.
+  [[noreturn]] void abort(int code, std::string_view reason);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,41 @@
+// The one table of options: parser, help, config file, run record and the README's tables are all made from it.
+//
+// To add an option: one row in option_table.cpp, one field in the config struct of its command. A value; thread-safe.
+#pragma once
+#include <span>
+#include <string_view>
+
+namespace lockstep {
+
+enum class Command : unsigned { preprocess = 1, train = 2, evaluate = 4 };
+
+constexpr unsigned operator|(Command a, Command b) { return static_cast<unsigned>(a) | static_cast<unsigned>(b); }
+
+struct CommandRow {
+  Command command;
+  std::string_view name;     ///< as typed
+  std::string_view summary;  ///< one line
+  std::string_view usage;    ///< the line behind "usage:"
+  std::string_view example;  ///< works as it is after the quickstart
+};
+
+enum class OptionType { text, path, choice, choice_list, flag, integer, integer_list, real, real_list, text_list };
+
+struct OptionRow {
+  std::string_view name;      ///< without dashes; the key in config files
+  std::string_view group;     ///< heading in help, section in config files
+  unsigned commands;          ///< Command values or-ed together
+  OptionType type;
+  std::string_view value;     ///< how the value is called in help; for choices: "a|b|c"
+  std::string_view fallback;  ///< the default as text; empty: none
+  bool required;              ///< must be given (no default)
+  bool common;                ///< shown by --help, not only by --help-all
+  double low, high;           ///< inclusive range of a number or of each number of a list
+  std::string_view help;      ///< one line
+};
+
+std::span<const CommandRow> command_table();
+std::span<const OptionRow> option_table();
+const CommandRow& row_of(Command command);
+
+}  // namespace lockstep

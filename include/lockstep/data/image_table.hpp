@@ -1,0 +1,33 @@
+// images.h5: one row per source image that packing met, refused ones included. Read by audits and by predict only.
+//
+//   /path    UTF-8 strings relative to the input folder ("idx:123" for the 123rd image of an IDX file)
+//   /split   UTF-8 strings; empty for refused images
+//   /label   int32, −1 where unknown
+//   /width, /height   int32, of the source image; 0 where it could not be read
+//   /status  UTF-8 strings: "ok" or "refused"
+//   /reason  UTF-8 strings, empty where ok
+// The row number is the sample's id. Memory: about 100 bytes a row while writing or reading.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+struct ImageRow {
+  std::string path, split;
+  std::int32_t label = -1;
+  std::int32_t width = 0, height = 0;
+  std::string status, reason;
+  bool operator==(const ImageRow&) const = default;
+};
+
+inline constexpr const char* image_table_name = "images.h5";
+
+/// Writes atomically (temporary name, flush, rename). Equal rows give equal bytes.
+void write_image_table(const std::filesystem::path& file, const std::vector<ImageRow>& rows);
+/// Errors: missing file, not such a table.
+std::vector<ImageRow> read_image_table(const std::filesystem::path& file);
+
+}  // namespace lockstep

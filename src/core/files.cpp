@@ -1,0 +1,151 @@
+#include "lockstep/core/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
+namespace fs = std::filesystem;
+namespace {
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags, mode_t mode = 0666)
+      : path_(path), value_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
+    if (value_ < 0) throw system_error("cannot open", path.string(), errno);
+  }
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return value_; }
+  int release() { return std::exchange(value_, -1); }
+  void sync() const {
+    // Some network file systems refuse fsync on folders with EINVAL; their rename is ordered by the server.
+    if (::fsync(value_) != 0 && errno != EINVAL) throw system_error("cannot flush to disk", path_.string(), errno);
+  }
+  std::uint64_t regular_size() const {
+    struct stat info {};
+    if (::fstat(value_, &info) != 0) throw system_error("cannot read the size of", path_.string(), errno);
+    if (!S_ISREG(info.st_mode)) throw Error("not a regular file", path_.string(), "name a file, not a folder or device");
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+ private:
+  fs::path path_;
+  int value_;
+};
+
+void write_all(const Descriptor& file, const fs::path& path, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      throw system_error("cannot write", path.string(), errno);
+    }
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void read_exactly(int descriptor, const fs::path& path, std::uint64_t offset, std::span<std::uint8_t> into) {
+  while (!into.empty()) {
+    const ssize_t got = ::pread(descriptor, into.data(), into.size(), static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      throw system_error("cannot read", path.string(), errno);
+    }
+    if (got == 0) {
+      throw Error("file ends at byte " + std::to_string(offset) + ", " + std::to_string(into.size()) + " more expected",
+                  path.string(), "the file was cut short: copy or pack it again");
+    }
+    into = into.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t limit) {
+  const Descriptor file(path, O_RDONLY);
+  const std::uint64_t size = file.regular_size();
+  if (size > limit) {
+    throw Error("file of " + std::to_string(size) + " bytes, at most " + std::to_string(limit) + " expected", path.string(),
+                "check that this is the right file");
+  }
+  std::string content(size, '\0');
+  read_exactly(file.get(), path, 0, {reinterpret_cast<std::uint8_t*>(content.data()), content.size()});
+  return content;
+}
+
+fs::path partial_name(const fs::path& final_path) {
+  return final_path.parent_path() / ("." + final_path.filename().string() + ".partial");
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+  const fs::path partial = partial_name(path);
+  try {
+    {
+      const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
+      write_all(file, partial, content);
+    }
+    publish_file(partial, path);
+  } catch (...) {
+    ::unlink(partial.c_str());
+    throw;
+  }
+}
+
+void publish_file(const fs::path& partial, const fs::path& final_path) {
+  Descriptor(partial, O_RDONLY).sync();
+  if (::rename(partial.c_str(), final_path.c_str()) != 0) throw system_error("cannot rename to", final_path.string(), errno);
+  const fs::path folder = final_path.parent_path().empty() ? fs::path(".") : final_path.parent_path();
+  Descriptor(folder, O_RDONLY | O_DIRECTORY).sync();
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) throw system_error("cannot make the folder", path.string(), code.value());
+}
+
+std::uint64_t free_bytes(const fs::path& path) {
+  fs::path existing = fs::absolute(path);
+  while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();
+  struct statvfs info {};
+  if (::statvfs(existing.c_str(), &info) != 0) throw system_error("cannot read free space of", existing.string(), errno);
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+RandomAccessFile::RandomAccessFile(const fs::path& path) : path_(path) {
+  Descriptor file(path, O_RDONLY);
+  size_ = file.regular_size();
+  descriptor_ = file.release();
+}
+
+RandomAccessFile::~RandomAccessFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+RandomAccessFile::RandomAccessFile(RandomAccessFile&& other) noexcept
+    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(std::exchange(other.size_, 0)) {}
+
+RandomAccessFile& RandomAccessFile::operator=(RandomAccessFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void RandomAccessFile::read(std::uint64_t offset, std::span<std::uint8_t> into) const {
+  read_exactly(descriptor_, path_, offset, into);
+}
+
+}  // namespace lockstep
