@@ -2,8 +2,10 @@
 //
 // Started by mpirun, srun or another launcher, it initialises MPI with MPI_THREAD_MULTIPLE and finalises it at the end;
 // started by hand it is a world of one rank that never touches MPI (saves 0.3 s and a daemon). One World a process,
-// made and destroyed on the main thread. If it is destroyed while an exception unwinds, MPI_Finalize would wait for the
-// other ranks: call abort() first; the programs' main does.
+// made and destroyed on the main thread, after which no Communicator may be used. Destroyed while an exception unwinds,
+// it ends the whole run (exit code 1): MPI_Finalize would wait for the other ranks. Programs catch first and abort()
+// with a reason. Waiting leaves the processor to others (pauses of up to 0.5 ms). MPI's failures arrive as Error with
+// MPI's own sentence.
 #pragma once
 #include <cstdint>
 #include <memory>
