@@ -23,7 +23,7 @@ enum class OptionType { text, path, choice, choice_list, flag, integer, integer_
 
 struct OptionRow {
   std::string_view name;      ///< without dashes; the key in config files
-  std::string_view group;     ///< heading in help, section in config files
+  std::string_view group;     ///< section in config files; empty: a question for now, kept in none
   unsigned commands;          ///< Command values or-ed together
   OptionType type;
   std::string_view value;     ///< how the value is called in help; for choices: "a|b|c"

@@ -1,0 +1,46 @@
+// One split of a packed data set: its shards seen as a single indexed sequence.
+//
+// Position p runs over the split's samples in shard order. Memory: 12 bytes a sample (labels, ids) on every rank. read()
+// and the getters may be called from any number of threads. Errors: those of Shard; a split that is not there.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lockstep/data/manifest.hpp"
+#include "lockstep/data/shard.hpp"
+
+namespace lockstep {
+
+class DataSplit {
+ public:
+  /// Opens and checks all shards of `split`. `manifest` comes from rank 0; the shards are read by every rank.
+  DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split);
+
+  const std::string& name() const { return name_; }
+  std::int64_t samples() const { return first_.back(); }
+  ImageShape shape() const { return shape_; }
+  std::int64_t label(std::int64_t position) const;
+  std::int64_t id(std::int64_t position) const;
+  /// Fills `into` (shape().bytes() bytes, rows of interleaved channels) with one stored image.
+  void read(std::int64_t position, std::span<std::uint8_t> into) const;
+  /// All positions, ordered by sample id.
+  std::vector<std::int64_t> positions_by_id() const;
+
+ private:
+  struct Place {
+    std::size_t shard;
+    std::int64_t index;
+  };
+  Place place(std::int64_t position) const;
+
+  std::string name_;
+  ImageShape shape_;
+  std::vector<Shard> shards_;
+  std::vector<std::int64_t> first_;  // [shard] position of its first sample; one more: the end
+};
+
+}  // namespace lockstep

@@ -1,0 +1,72 @@
+// Everything a person reads about the options, made from the table.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lockstep/config/options.hpp"
+
+namespace lockstep {
+namespace {
+
+bool belongs(const OptionRow& row, Command command) { return (row.commands & static_cast<unsigned>(command)) != 0; }
+
+/// Characters a terminal shows: bytes that do not continue a UTF-8 sequence.
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string default_note(const OptionRow& row) {
+  if (row.required) return " (required)";
+  if (row.fallback.empty() || row.type == OptionType::flag) return row.fallback == "true" ? " [on]" : "";
+  return fmt::format(" [{}]", row.fallback);
+}
+
+std::string left_column(const OptionRow& row) {
+  if (row.type == OptionType::flag) return fmt::format("  --[no-]{}", row.name);
+  return fmt::format("  --{} {}", row.name, row.value);
+}
+
+std::string option_line(const OptionRow& row) {
+  constexpr std::size_t width = 38;
+  const std::string left = left_column(row);
+  const std::size_t used = columns(left);
+  if (used + 1 >= width) return fmt::format("{}\n{:{}}{}{}\n", left, "", width, row.help, default_note(row));
+  return fmt::format("{}{:{}}{}{}\n", left, "", width - used, row.help, default_note(row));
+}
+
+}  // namespace
+
+std::string help_text(Command command, bool all) {
+  const CommandRow& row = row_of(command);
+  std::string text = fmt::format("lockstep {}: {}\n\nusage: {}\n\n", row.name, row.summary, row.usage);
+  bool hidden = false;
+  for (const OptionRow& option : option_table()) {
+    if (!belongs(option, command)) continue;
+    hidden = hidden || !option.common;
+    if (all || option.common) text += option_line(option);
+  }
+  text += "  --config FILE                       read options from an INI file; the command line wins\n";
+  text += "  --print-config                      show every option with its value, then stop\n";
+  if (!all && hidden) text += "  --help-all                          the rarer options too\n";
+  return text + fmt::format("\nexample: {}\n", row.example);
+}
+
+std::string overview_text() {
+  std::string text = "lockstep: data-parallel training of image classifiers\n\nusage: lockstep COMMAND [options]\n\n";
+  for (const CommandRow& row : command_table()) text += fmt::format("  {:<11} {}\n", row.name, row.summary);
+  return text + "\nlockstep COMMAND --help explains one; lockstep --version tells the version.\n";
+}
+
+std::string markdown_table(Command command) {
+  std::string text = "| option | default | meaning |\n| --- | --- | --- |\n";
+  for (const OptionRow& row : option_table()) {
+    if (!belongs(row, command)) continue;
+    std::string value(row.value);
+    for (std::size_t at = value.find('|'); at != std::string::npos; at = value.find('|', at + 2)) value.replace(at, 1, "\\|");
+    text += fmt::format("| `--{}`{}{} | {} | {} |\n", row.name, value.empty() ? "" : " ", value,
+                        row.required ? "required" : row.fallback.empty() ? "" : fmt::format("`{}`", row.fallback), row.help);
+  }
+  return text;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,361 @@
+#include "lockstep/config/options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+#include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
+
+namespace lockstep {
+namespace po = boost::program_options;
+namespace {
+
+constexpr std::string_view switches[] = {"help", "help-all", "print-config"};
+
+bool belongs(const OptionRow& row, Command command) { return (row.commands & static_cast<unsigned>(command)) != 0; }
+
+const OptionRow* find_row(Command command, std::string_view name) {
+  for (const OptionRow& row : option_table()) {
+    if (row.name == name && belongs(row, command)) return &row;
+  }
+  return nullptr;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string nearest_hint(Command command, std::string_view name) {
+  const OptionRow* best = nullptr;
+  std::size_t distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const OptionRow& row : option_table()) {
+    if (!belongs(row, command)) continue;
+    if (const std::size_t d = edit_distance(row.name, name); d < distance) {
+      distance = d;
+      best = &row;
+    }
+  }
+  const auto help = fmt::format("lockstep {} --help-all lists what there is", row_of(command).name);
+  return best ? fmt::format("did you mean {}? {}", best->name, help) : help;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t comma = text.find(',');
+    std::string_view part = text.substr(0, comma);
+    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+    parts.emplace_back(part);
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<double> parse_real(std::string_view text) {
+  double value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<bool> parse_flag(std::string_view text) {
+  for (const auto yes : {"true", "yes", "on", "1"}) {
+    if (text == yes) return true;
+  }
+  for (const auto no : {"false", "no", "off", "0"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
+std::string range_text(const OptionRow& row) {
+  if (row.low > 0 && row.low < 1e-200) return fmt::format("above 0, at most {}", row.high);
+  return fmt::format("{} to {}", row.low, row.high);
+}
+
+/// What is wrong with `text` as one number (or one element of a list) of this option; empty: nothing.
+std::string number_fault(const OptionRow& row, std::string_view text, bool is_integer) {
+  const std::optional<std::int64_t> integer = is_integer ? parse_integer(text) : std::nullopt;
+  const std::optional<double> value = integer ? static_cast<double>(*integer) : is_integer ? std::nullopt : parse_real(text);
+  if (!value) return fmt::format("'{}' is not {}", text, is_integer ? "a whole number" : "a finite number");
+  if (*value < row.low || *value > row.high) return fmt::format("{} is out of range", text);
+  return "";
+}
+
+std::string choice_fault(const OptionRow& row, std::string_view text) {
+  std::string_view rest = row.value;
+  while (true) {
+    const std::size_t bar = rest.find('|');
+    if (rest.substr(0, bar) == text) return "";
+    if (bar == std::string_view::npos) return fmt::format("'{}' is not one of {}", text, row.value);
+    rest.remove_prefix(bar + 1);
+  }
+}
+
+std::string list_fault(const OptionRow& row, std::string_view text) {
+  for (const std::string& part : split_list(text)) {
+    std::string fault;
+    if (part.empty()) fault = fmt::format("'{}' has an empty element", text);
+    if (fault.empty() && row.type == OptionType::integer_list) fault = number_fault(row, part, true);
+    if (fault.empty() && row.type == OptionType::real_list) fault = number_fault(row, part, false);
+    if (fault.empty() && row.type == OptionType::choice_list) fault = choice_fault(row, part);
+    if (!fault.empty()) return fault;
+  }
+  return "";
+}
+
+std::string fault_of(const OptionRow& row, std::string_view text) {
+  if (text.empty()) return "an empty value";
+  switch (row.type) {
+    case OptionType::text:
+    case OptionType::path: return "";
+    case OptionType::choice: return choice_fault(row, text);
+    case OptionType::flag: return parse_flag(text) ? "" : fmt::format("'{}' is neither true nor false", text);
+    case OptionType::integer: return number_fault(row, text, true);
+    case OptionType::real: return number_fault(row, text, false);
+    case OptionType::integer_list:
+    case OptionType::real_list:
+    case OptionType::choice_list:
+    case OptionType::text_list: return list_fault(row, text);
+  }
+  return "";
+}
+
+std::string fix_for(const OptionRow& row) {
+  switch (row.type) {
+    case OptionType::integer:
+    case OptionType::integer_list:
+    case OptionType::real:
+    case OptionType::real_list: return fmt::format("give {} ({})", row.value, range_text(row));
+    case OptionType::choice:
+    case OptionType::choice_list: return fmt::format("choose from {}", row.value);
+    case OptionType::flag: return "write true or false";
+    default: return fmt::format("give {}", row.value);
+  }
+}
+
+po::options_description description_of(Command command) {
+  po::options_description description;
+  auto add = description.add_options();
+  add("config", po::value<std::string>());
+  for (const std::string_view name : switches) add(std::string(name).c_str(), po::bool_switch());
+  for (const OptionRow& row : option_table()) {
+    if (!belongs(row, command)) continue;
+    auto* value = po::value<std::string>();
+    if (row.type == OptionType::flag) value->implicit_value("true");
+    add(std::string(row.name).c_str(), value);
+  }
+  return description;
+}
+
+/// --no-NAME of a switch becomes --NAME=false, and the value of a switch never is the next word.
+std::vector<std::string> expand_negations(Command command, const std::vector<std::string>& words) {
+  std::vector<std::string> expanded;
+  for (const std::string& word : words) {
+    const OptionRow* row = word.starts_with("--no-") ? find_row(command, std::string_view(word).substr(5)) : nullptr;
+    expanded.push_back(row && row->type == OptionType::flag ? "--" + std::string(row->name) + "=false" : word);
+  }
+  return expanded;
+}
+
+po::variables_map parse_words(Command command, const std::vector<std::string>& words) {
+  const auto help = fmt::format("lockstep {} --help shows how it is used", row_of(command).name);
+  try {
+    const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing &
+                      ~po::command_line_style::allow_short;
+    const po::options_description description = description_of(command);
+    po::variables_map map;
+    po::store(po::command_line_parser(expand_negations(command, words))
+                  .options(description)
+                  .positional(po::positional_options_description())
+                  .style(style)
+                  .run(),
+              map);
+    return map;
+  } catch (const po::unknown_option& error) {
+    std::string name = error.get_option_name();
+    name.erase(0, name.find_first_not_of('-'));
+    throw usage_error(fmt::format("there is no option --{}", name), "command line", nearest_hint(command, name));
+  } catch (const po::too_many_positional_options_error&) {
+    throw usage_error("a word that belongs to no option", "command line", help);
+  } catch (const po::error& error) {
+    throw usage_error(error.what(), "command line", help);
+  }
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+Options Options::parse(Command command, const std::vector<std::string>& words) {
+  Options options(command);
+  const po::variables_map map = parse_words(command, words);
+  if (map.count("config") != 0) {
+    const auto file = map["config"].as<std::string>();
+    options.read_ini(read_file(file, 1 << 20), file);
+  }
+  bool asks_only = false;
+  for (const std::string_view name : switches) {
+    const bool given = map[std::string(name)].as<bool>();
+    options.values_[std::string(name)] = {given ? "true" : "false", ""};
+    asks_only = asks_only || given;
+  }
+  for (const auto& [name, value] : map) {
+    if (find_row(command, name) != nullptr) options.set(name, value.as<std::string>(), "command line");
+  }
+  options.fill_defaults(!asks_only);
+  return options;
+}
+
+Options Options::from_values(Command command, const std::map<std::string, std::string>& values) {
+  Options options(command);
+  for (const auto& [name, text] : values) options.set(name, text, "given values");
+  options.fill_defaults(true);
+  return options;
+}
+
+Options Options::from_ini(Command command, std::string_view text, const std::string& origin) {
+  Options options(command);
+  options.read_ini(text, origin);
+  options.fill_defaults(true);
+  return options;
+}
+
+void Options::set(const std::string& name, const std::string& text, const std::string& origin) {
+  const OptionRow* row = find_row(command_, name);
+  if (row == nullptr) throw usage_error(fmt::format("there is no option {}", name), origin, nearest_hint(command_, name));
+  const std::string fault = fault_of(*row, text);
+  if (!fault.empty()) throw usage_error(fault, fmt::format("--{} ({})", name, origin), fix_for(*row));
+  values_[name] = {text, origin};
+}
+
+void Options::read_ini(std::string_view text, const std::string& origin) {
+  std::string section;
+  int number = 0;
+  std::map<std::string, int> seen;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto where = fmt::format("{}:{}", origin, ++number);
+    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    if (line.front() == '[' && line.back() == ']') {
+      section = trimmed(line.substr(1, line.size() - 2));
+      continue;
+    }
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) {
+      throw usage_error(fmt::format("'{}' is neither a section nor key = value", line), where, "write key = value");
+    }
+    const std::string name(trimmed(line.substr(0, equals)));
+    const OptionRow* row = find_row(command_, name);
+    if (row != nullptr && row->group.empty()) {
+      throw usage_error(fmt::format("{} can't stand in a config file", name), where, fmt::format("give --{} on the command line", name));
+    }
+    if (row != nullptr && !section.empty() && section != row->group) {
+      throw usage_error(fmt::format("{} stands in section [{}]", name, section), where,
+                        fmt::format("move it to [{}] or leave sections out", row->group));
+    }
+    if (const auto [first, fresh] = seen.emplace(name, number); !fresh) {
+      throw usage_error(fmt::format("{} is set twice (line {} too)", name, first->second), where, "keep one of them");
+    }
+    set(name, std::string(trimmed(line.substr(equals + 1))), where);
+  }
+}
+
+void Options::fill_defaults(bool require) {
+  for (const OptionRow& row : option_table()) {
+    const std::string name(row.name);
+    if (!belongs(row, command_) || values_.contains(name)) continue;
+    if (row.required && require) {
+      throw usage_error(fmt::format("--{} is missing", name), "command line and config",
+                        fmt::format("give --{} {}: {}", name, row.value, row.help));
+    }
+    if (!row.fallback.empty()) values_[name] = {std::string(row.fallback), ""};
+  }
+}
+
+const Options::Value& Options::value(std::string_view name) const {
+  const auto found = values_.find(name);
+  if (found == values_.end()) throw defect(fmt::format("option {} has no value", name), "Options");
+  return found->second;
+}
+
+bool Options::said(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found != values_.end() && !found->second.origin.empty();
+}
+bool Options::has(std::string_view name) const { return values_.contains(name); }
+std::string Options::text(std::string_view name) const { return value(name).text; }
+std::filesystem::path Options::path(std::string_view name) const { return value(name).text; }
+bool Options::flag(std::string_view name) const { return parse_flag(value(name).text).value(); }
+std::int64_t Options::integer(std::string_view name) const { return parse_integer(value(name).text).value(); }
+double Options::real(std::string_view name) const { return parse_real(value(name).text).value(); }
+std::vector<std::string> Options::texts(std::string_view name) const { return split_list(value(name).text); }
+
+std::vector<std::int64_t> Options::integers(std::string_view name) const {
+  std::vector<std::int64_t> numbers;
+  for (const std::string& part : texts(name)) numbers.push_back(parse_integer(part).value());
+  return numbers;
+}
+
+std::vector<double> Options::reals(std::string_view name) const {
+  std::vector<double> numbers;
+  for (const std::string& part : texts(name)) numbers.push_back(parse_real(part).value());
+  return numbers;
+}
+
+void Options::reject(std::string_view name, const std::string& what, const std::string& hint) const {
+  const auto found = values_.find(name);
+  const bool given = found != values_.end() && !found->second.origin.empty();
+  throw usage_error(what, fmt::format("--{} ({})", name, given ? found->second.origin : "default"), hint);
+}
+
+std::string Options::to_ini() const {
+  std::ostringstream text;
+  text << "# lockstep " << row_of(command_).name << ", every option; runs again with: lockstep " << row_of(command_).name
+       << " --config THIS\n";
+  std::vector<std::string_view> groups;
+  for (const OptionRow& row : option_table()) {
+    if (belongs(row, command_) && !row.group.empty() && std::find(groups.begin(), groups.end(), row.group) == groups.end()) groups.push_back(row.group);
+  }
+  for (const std::string_view group : groups) {
+    text << "\n[" << group << "]\n";
+    for (const OptionRow& row : option_table()) {
+      if (!belongs(row, command_) || row.group != group || !has(row.name)) continue;
+      text << row.name << " = " << value(row.name).text << "\n";
+    }
+  }
+  return text.str();
+}
+
+}  // namespace lockstep

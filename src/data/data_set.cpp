@@ -1,0 +1,52 @@
+#include "lockstep/data/data_set.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
+
+DataSplit::DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split)
+    : name_(split), shape_(manifest.shape), first_{0} {
+  const SplitEntry& entry = manifest.split(split);
+  for (const ShardEntry& shard : entry.shards) {
+    shards_.emplace_back(folder / shard.file, shard, shape_, static_cast<std::int64_t>(manifest.classes.size()));
+    first_.push_back(first_.back() + shards_.back().samples());
+  }
+  if (samples() != entry.samples) {
+    throw Error("split '" + name_ + "' has " + std::to_string(samples()) + " samples in its shards, " +
+                    std::to_string(entry.samples) + " in the manifest",
+                folder.string(), "pack the data set again");
+  }
+}
+
+DataSplit::Place DataSplit::place(std::int64_t position) const {
+  const auto after = std::upper_bound(first_.begin(), first_.end(), position);
+  const auto shard = static_cast<std::size_t>(after - first_.begin() - 1);
+  return {shard, position - first_[shard]};
+}
+
+std::int64_t DataSplit::label(std::int64_t position) const {
+  const Place at = place(position);
+  return shards_[at.shard].label(at.index);
+}
+
+std::int64_t DataSplit::id(std::int64_t position) const {
+  const Place at = place(position);
+  return shards_[at.shard].id(at.index);
+}
+
+void DataSplit::read(std::int64_t position, std::span<std::uint8_t> into) const {
+  const Place at = place(position);
+  shards_[at.shard].read(at.index, into);
+}
+
+std::vector<std::int64_t> DataSplit::positions_by_id() const {
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(samples()));
+  std::iota(positions.begin(), positions.end(), 0);
+  std::sort(positions.begin(), positions.end(), [this](std::int64_t a, std::int64_t b) { return id(a) < id(b); });
+  return positions;
+}
+
+}  // namespace lockstep
