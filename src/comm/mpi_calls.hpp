@@ -3,6 +3,9 @@
 // Holds for communicators whose error handler is MPI_ERRORS_RETURN (World sets it on MPI_COMM_WORLD; duplicates and
 // splits inherit it). Functions may be called from any thread (MPI_THREAD_MULTIPLE). Internal to src/comm.
 #pragma once
+// Only MPI's C functions: the C++ bindings, gone from the standard since 2012, need a library of their own.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
 #include <array>
