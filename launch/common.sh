@@ -1,0 +1,26 @@
+# What the scripts of launch/ and tests/ share. Sourced, not run. The caller has said `set -euo pipefail`.
+
+# This checkout, whatever the current directory and whichever link the script was called through.
+project_root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+
+say() { printf '%s\n' "$*"; }
+
+# warn WHAT WHERE HOW and fail WHAT WHERE HOW speak as the program does: what is wrong · where · how to fix it.
+warn() { printf 'warning: %s · %s · %s\n' "$1" "$2" "$3" >&2; }
+fail() {
+  printf 'error: %s · %s · %s\n' "$1" "$2" "$3" >&2
+  exit "${4:-1}"
+}
+
+# usage_fail WHAT WHERE: a wrong command line, exit code 2 as in the program.
+usage_fail() { fail "$1" "$2" "see $0 --help" 2; }
+
+# The comment block at the top of the calling script, without its marks, is its help.
+print_help() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }
+
+# Cores this process may use: nproc looks at the affinity mask, which Slurm, taskset and containers narrow. It is asked
+# without OMP_NUM_THREADS, which it would believe instead.
+usable_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc; }
+
+# absolute_path PATH: relative ones are meant from where the user stands; PATH need not exist.
+absolute_path() { realpath -m -- "$1"; }
