@@ -157,7 +157,7 @@ void World::sum(std::vector<std::int64_t>& values) {
   wait_patiently(request, "MPI_Iallreduce");
 }
 
-void World::abort(int code, std::string_view reason) {
+void World::abort(int code, std::string_view reason) const {
   fmt::print(stderr, "rank {} on {}: {}\n", state_->rank, state_->host, reason);
   std::fflush(stderr);
   if (state_->mpi) MPI_Abort(MPI_COMM_WORLD, code);

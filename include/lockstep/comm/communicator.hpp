@@ -74,9 +74,10 @@ class Communicator {
   virtual bool combines(at::ScalarType dtype) const = 0;
 
  private:
-  void check(const at::Tensor& tensor, const Operation& operation) const;
-  at::Tensor flat(const at::Tensor& tensor, const Operation& operation) const;
-  Work in_place(Operation::Kind kind, const at::Tensor& values, int root);
+  void check_sizes(const Operation& operation) const;
+  at::Tensor checked_flat(const at::Tensor& tensor, const Operation& operation) const;
+  Work in_place(Operation::Kind kind, at::Tensor& values, int root = Operation::kEveryRank);
+  Error wrong(std::string what, const Operation& operation, std::string hint) const;
 
   std::shared_ptr<const Place> place_;
   Seconds deadline_;

@@ -44,7 +44,7 @@ class World {
   void sum(std::vector<std::int64_t>& values);
 
   /// Ends every rank of the run with `code`; says `reason` with this rank and host on stderr first.
-  [[noreturn]] void abort(int code, std::string_view reason);
+  [[noreturn]] void abort(int code, std::string_view reason) const;
 
  private:
   struct State;
