@@ -24,3 +24,24 @@ usable_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc; }
 
 # absolute_path PATH: relative ones are meant from where the user stands; PATH need not exist.
 absolute_path() { realpath -m -- "$1"; }
+
+# Compilers at once: a source with LibTorch's headers takes up to 2 GiB, and a machine that swaps builds nothing.
+build_jobs() {
+  local cores memory
+  cores=$(usable_cores)
+  memory=$(awk '/^MemAvailable:/ { print int($2 / 2097152) }' /proc/meminfo)
+  ((memory < cores)) && cores=$memory
+  ((cores > 0)) && echo "$cores" || echo 1
+}
+
+# build_targets BUILD_DIR TARGET...: configured on the first time only; later ninja does that itself when it is needed.
+build_targets() {
+  local build=$1 target
+  local targets=()
+  shift
+  for target in "$@"; do targets+=(--target "$target"); done
+  [[ -f $build/build.ninja ]] || cmake -S "$project_root" -B "$build" -G Ninja ||
+    fail "CMake can't configure the build" "$build" "see its message above; launch/setup.sh installs what is missing"
+  cmake --build "$build" --parallel "$(build_jobs)" "${targets[@]}" ||
+    fail "the build failed" "$build" "see the compiler's message above; then run $0 again, it goes on from here"
+}
