@@ -1,0 +1,167 @@
+#include "lockstep/data/loader.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "lockstep/core/stopwatch.hpp"
+
+namespace lockstep {
+namespace {
+
+/// A batch on its way: samples are handed to workers one by one, so that all of them work on the batch needed first.
+struct Pending {
+  BatchRequest request;
+  Batch batch;
+  std::size_t started = 0, finished = 0;  // samples
+  std::exception_ptr failure;
+
+  bool complete() const { return finished == request.positions.size(); }
+  bool exhausted() const { return started == request.positions.size(); }
+};
+
+}  // namespace
+
+struct Loader::State {
+  const DataSplit& split;
+  const ImageTransform& transform;
+  Draw draw;
+  Requests requests;
+  std::size_t prefetch;
+
+  std::mutex mutex;
+  std::condition_variable work, ready;
+  std::deque<std::shared_ptr<Pending>> queue;  // in the order of requests
+  std::vector<at::Tensor> memory;              // batch memory to be reused
+  bool ended = false, stopping = false;
+  std::exception_ptr request_failure;
+  double waited = 0;
+  std::vector<std::thread> threads;
+
+  State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p)
+      : split(s), transform(t), draw(std::move(d)), requests(std::move(r)), prefetch(p) {}
+
+  /// float32 [n, c, side, side] channels-last, from memory nobody else holds or fresh.
+  at::Tensor batch_memory(std::int64_t samples) {
+    const std::int64_t side = transform.side(), channels = split.shape().channels;
+    const std::int64_t wanted = samples * side * side * channels;
+    for (at::Tensor& block : memory) {
+      if (block.storage().use_count() != 1 || block.numel() < wanted) continue;
+      return block.narrow(0, 0, wanted).view({samples, side, side, channels}).permute({0, 3, 1, 2});
+    }
+    std::erase_if(memory, [&](const at::Tensor& block) { return block.storage().use_count() == 1; });  // all too small
+    memory.push_back(at::empty({wanted}, at::kFloat));
+    return memory.back().view({samples, side, side, channels}).permute({0, 3, 1, 2});
+  }
+
+  /// Pulls one request into the queue. With the lock held.
+  void enqueue_request() {
+    std::optional<BatchRequest> request;
+    try {
+      request = requests();
+    } catch (...) {
+      request_failure = std::current_exception();
+    }
+    if (!request) {
+      ended = true;
+      ready.notify_all();
+      return;
+    }
+    auto pending = std::make_shared<Pending>();
+    pending->request = std::move(*request);
+    const auto samples = static_cast<std::int64_t>(pending->request.positions.size());
+    pending->batch.epoch = pending->request.epoch;
+    pending->batch.step = pending->request.step;
+    pending->batch.images = batch_memory(samples);
+    pending->batch.labels = at::empty({samples}, at::kLong);
+    pending->batch.ids.resize(static_cast<std::size_t>(samples));
+    queue.push_back(std::move(pending));
+    if (samples == 0) ready.notify_all();
+    work.notify_all();
+  }
+
+  /// The next sample to prepare; nothing when the loader stops. With the lock held.
+  std::shared_ptr<Pending> claim(std::unique_lock<std::mutex>& lock, std::size_t& sample) {
+    while (true) {
+      if (stopping) return nullptr;
+      for (const auto& pending : queue) {
+        if (pending->exhausted()) continue;
+        sample = pending->started++;
+        return pending;
+      }
+      if (!ended && queue.size() < prefetch) enqueue_request();
+      else work.wait(lock);
+    }
+  }
+
+  void prepare(Pending& pending, std::size_t sample, std::vector<std::uint8_t>& bytes, ImageTransform::Scratch& scratch) {
+    const std::int64_t position = pending.request.positions[sample];
+    const std::int64_t id = split.id(position);
+    pending.batch.ids[sample] = id;
+    pending.batch.labels.data_ptr<std::int64_t>()[sample] = split.label(position);
+    split.read(position, bytes);
+    const auto pixels = static_cast<std::size_t>(transform.side() * transform.side() * split.shape().channels);
+    const std::span<float> slot(pending.batch.images.data_ptr<float>() + sample * pixels, pixels);
+    transform.apply(bytes, draw(pending.request.epoch, id), slot, scratch);
+  }
+
+  void run_worker() {
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(split.shape().bytes()));
+    ImageTransform::Scratch scratch;
+    std::unique_lock lock(mutex);
+    std::size_t sample = 0;
+    while (const std::shared_ptr<Pending> pending = claim(lock, sample)) {
+      lock.unlock();
+      std::exception_ptr failure;
+      try {
+        prepare(*pending, sample, bytes, scratch);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      lock.lock();
+      if (failure) pending->failure = failure;
+      ++pending->finished;
+      if (pending->complete()) ready.notify_all();
+    }
+  }
+};
+
+Loader::Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests, std::int64_t threads,
+               std::int64_t prefetch)
+    : state_(std::make_unique<State>(split, transform, std::move(draw), std::move(requests), static_cast<std::size_t>(prefetch))) {
+  for (std::int64_t i = 0; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->work.notify_all();
+  for (std::thread& thread : state_->threads) thread.join();
+}
+
+std::optional<Batch> Loader::next() {
+  std::unique_lock lock(state_->mutex);
+  const Stopwatch watch;
+  state_->ready.wait(lock, [this] { return state_->queue.empty() ? state_->ended : state_->queue.front()->complete(); });
+  state_->waited += watch.seconds();
+  if (state_->queue.empty()) {
+    if (state_->request_failure) std::rethrow_exception(state_->request_failure);
+    return std::nullopt;
+  }
+  const std::shared_ptr<Pending> pending = state_->queue.front();
+  state_->queue.pop_front();
+  lock.unlock();
+  state_->work.notify_all();
+  if (pending->failure) std::rethrow_exception(pending->failure);
+  return std::move(pending->batch);
+}
+
+double Loader::waited_seconds() const { return state_->waited; }
+
+}  // namespace lockstep
