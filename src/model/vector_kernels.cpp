@@ -5,14 +5,7 @@
 #include <cmath>
 
 #include "lockstep/core/draws.hpp"
-
-// One function, several instruction sets, resolved when the program is loaded. Not under sanitizers: they are not yet
-// running when the resolvers do.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define LOCKSTEP_VECTOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define LOCKSTEP_VECTOR
-#endif
+#include "lockstep/core/vector_clones.hpp"
 
 namespace lockstep::kernels {
 namespace {

@@ -1,0 +1,170 @@
+#include "lockstep/evaluate/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
+namespace {
+
+double ratio(double part, double whole) { return whole == 0 ? 0.0 : part / whole; }
+
+std::vector<ClassMetrics> class_metrics(const std::vector<std::vector<std::int64_t>>& confusion) {
+  std::vector<ClassMetrics> all(confusion.size());
+  for (std::size_t c = 0; c < confusion.size(); ++c) {
+    std::int64_t predicted = 0;
+    for (std::size_t other = 0; other < confusion.size(); ++other) {
+      all[c].support += confusion[c][other];
+      predicted += confusion[other][c];
+    }
+    const auto hits = static_cast<double>(confusion[c][c]);
+    all[c].precision = ratio(hits, static_cast<double>(predicted));
+    all[c].recall = ratio(hits, static_cast<double>(all[c].support));
+    all[c].f1 = ratio(2 * hits, static_cast<double>(predicted + all[c].support));
+  }
+  return all;
+}
+
+/// Macro means run over the classes that occur at all, as scikit-learn's do when it is given no list of labels.
+void set_macro(Metrics& metrics) {
+  double occurring = 0;
+  for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
+    std::int64_t predicted = 0;
+    for (const auto& row : metrics.confusion) predicted += row[c];
+    if (metrics.classes[c].support + predicted == 0) continue;
+    ++occurring;
+    metrics.macro_precision += metrics.classes[c].precision;
+    metrics.macro_recall += metrics.classes[c].recall;
+    metrics.macro_f1 += metrics.classes[c].f1;
+  }
+  for (double* value : {&metrics.macro_precision, &metrics.macro_recall, &metrics.macro_f1}) *value = ratio(*value, occurring);
+}
+
+/// The Mann–Whitney form: mean rank of the positives, equal scores sharing their mean rank.
+std::optional<double> auc_of_class(std::span<const float> probabilities, std::span<const std::int64_t> labels,
+                                   std::int64_t classes, std::int64_t positive) {
+  std::vector<std::pair<float, bool>> scored;
+  scored.reserve(labels.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    scored.emplace_back(probabilities[i * static_cast<std::size_t>(classes) + static_cast<std::size_t>(positive)], labels[i] == positive);
+  }
+  std::sort(scored.begin(), scored.end());
+  double rank_sum = 0, positives = 0;
+  for (std::size_t i = 0; i < scored.size();) {
+    std::size_t end = i;
+    double here = 0;
+    for (; end < scored.size() && scored[end].first == scored[i].first; ++end) here += scored[end].second ? 1 : 0;
+    rank_sum += here * (static_cast<double>(i + end + 1) / 2);
+    positives += here;
+    i = end;
+  }
+  const double negatives = static_cast<double>(scored.size()) - positives;
+  if (positives == 0 || negatives == 0) return std::nullopt;
+  return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+}  // namespace
+
+double Metrics::score(Metric metric) const {
+  switch (metric) {
+    case Metric::accuracy: return accuracy;
+    case Metric::macro_recall: return macro_recall;
+    case Metric::macro_f1: return macro_f1;
+    case Metric::auc: return auc.value_or(0.0);
+    case Metric::loss: return -loss;
+  }
+  return 0;
+}
+
+Prediction predict(std::span<const float> scores, std::int64_t id, std::int64_t label) {
+  Prediction result{id, label, 0, 0, 0};
+  const float own = scores[static_cast<std::size_t>(label)];
+  const float top = *std::max_element(scores.begin(), scores.end());
+  double total = 0;
+  bool found = false;
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    total += std::exp(static_cast<double>(scores[c]) - top);
+    if (scores[c] > own || (scores[c] == own && static_cast<std::int64_t>(c) < label)) ++result.rank;
+    if (!found && scores[c] == top) {
+      result.predicted = static_cast<std::int64_t>(c);
+      found = true;
+    }
+  }
+  result.loss = std::log(total) - (static_cast<double>(own) - top);
+  return result;
+}
+
+Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t classes) {
+  if (predictions.empty()) throw Error("no labelled sample to judge", "metrics", "choose a split that has labels");
+  const auto n = static_cast<std::size_t>(classes);
+  Metrics metrics;
+  metrics.samples = static_cast<std::int64_t>(predictions.size());
+  metrics.confusion.assign(n, std::vector<std::int64_t>(n));
+  std::int64_t top1 = 0, top5 = 0;
+  for (const Prediction& p : predictions) {
+    metrics.loss += p.loss;
+    top1 += p.rank == 0 ? 1 : 0;
+    top5 += p.rank < 5 ? 1 : 0;
+    ++metrics.confusion[static_cast<std::size_t>(p.label)][static_cast<std::size_t>(p.predicted)];
+  }
+  const auto samples = static_cast<double>(metrics.samples);
+  metrics.loss /= samples;
+  metrics.accuracy = static_cast<double>(top1) / samples;
+  metrics.top5 = static_cast<double>(top5) / samples;
+  metrics.classes = class_metrics(metrics.confusion);
+  set_macro(metrics);
+  return metrics;
+}
+
+std::optional<double> macro_auc(std::span<const float> probabilities, std::span<const std::int64_t> labels, std::int64_t classes) {
+  double total = 0;
+  std::int64_t counted = 0;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    if (const auto auc = auc_of_class(probabilities, labels, classes, c)) {
+      total += *auc;
+      ++counted;
+    }
+  }
+  if (counted == 0) return std::nullopt;
+  return total / static_cast<double>(counted);
+}
+
+std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split) {
+  nlohmann::ordered_json json;
+  json["format_version"] = 1;
+  json["split"] = split;
+  json["samples"] = metrics.samples;
+  json["loss"] = metrics.loss;
+  json["accuracy"] = metrics.accuracy;
+  json["top5_accuracy"] = metrics.top5;
+  json["macro"] = {{"precision", metrics.macro_precision}, {"recall", metrics.macro_recall}, {"f1", metrics.macro_f1}};
+  if (metrics.auc) json["macro"]["auc_one_vs_rest"] = *metrics.auc;
+  json["classes"] = nlohmann::ordered_json::array();
+  for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
+    const ClassMetrics& m = metrics.classes[c];
+    json["classes"].push_back({{"name", class_names[c]}, {"support", m.support}, {"precision", m.precision}, {"recall", m.recall}, {"f1", m.f1}});
+  }
+  json["confusion_matrix"] = metrics.confusion;
+  return json.dump(2) + "\n";
+}
+
+std::string format_metrics(const Metrics& metrics, const std::vector<std::string>& class_names) {
+  std::string text = fmt::format("{} samples: loss {:.4f}, accuracy {:.2f} %, top-5 {:.2f} %, macro F1 {:.4f}", metrics.samples,
+                                 metrics.loss, 100 * metrics.accuracy, 100 * metrics.top5, metrics.macro_f1);
+  if (metrics.auc) text += fmt::format(", AUC {:.4f}", *metrics.auc);
+  std::size_t width = 5;
+  for (const std::string& name : class_names) width = std::max(width, name.size());
+  text += fmt::format("\n{:<{}}  {:>8}  {:>9}  {:>8}  {:>8}\n", "class", width, "samples", "precision", "recall", "F1");
+  for (std::size_t c = 0; c < class_names.size(); ++c) {
+    const ClassMetrics& m = metrics.classes[c];
+    text += fmt::format("{:<{}}  {:>8}  {:>9.4f}  {:>8.4f}  {:>8.4f}\n", class_names[c], width, m.support, m.precision, m.recall, m.f1);
+  }
+  return text;
+}
+
+}  // namespace lockstep
