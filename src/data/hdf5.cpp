@@ -1,0 +1,314 @@
+#include "lockstep/data/hdf5.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <hdf5.h>
+
+#include <bit>
+#include <type_traits>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep::hdf5 {
+namespace {
+
+static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>, "Handle repeats HDF5's types");
+static_assert(std::endian::native == std::endian::little,
+              "blocks are written and read by position, without conversion");
+
+constexpr hsize_t block_alignment = 4096;  // a page: image blocks can be mapped
+
+/// The library keeps one setting per thread, so every way in from outside calls this.
+void silence_library() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+herr_t keep_description(unsigned, const H5E_error2_t* entry, void* text) {
+  if (entry->desc != nullptr) *static_cast<std::string*>(text) = entry->desc;
+  return 0;
+}
+
+/// The innermost entry of HDF5's error stack: the outer ones only repeat "unable to".
+std::string library_reason() {
+  std::string reason = "no reason given by HDF5";
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_description, &reason);
+  std::string outermost = reason;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_description, &outermost);
+  return reason == outermost ? reason : fmt::format("{} ({})", outermost, reason);
+}
+
+[[noreturn]] void fail(const std::string& what, const std::string& where) {
+  throw Error(what + ": " + library_reason(), where,
+              "if the file was read: pack or copy it again; if it was written: check free space and rights");
+}
+
+/// The one place that looks at return values: negative is failure in all of HDF5.
+template <typename Result>
+Result check(Result result, const char* what, const std::string& where) {
+  if (result < 0) fail(what, where);
+  return result;
+}
+
+Handle property_list(hid_t kind, const std::string& where) {
+  return {check(H5Pcreate(kind), "cannot make HDF5 properties", where), H5Pclose};
+}
+
+Handle access_properties(const std::string& where) {
+  silence_library();
+  Handle access = property_list(H5P_FILE_ACCESS, where);
+  check(H5Pset_file_locking(access.id(), false, true), "cannot switch HDF5's file locking off", where);
+  check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18), "cannot fix HDF5's format", where);
+  check(H5Pset_alignment(access.id(), block_alignment, block_alignment), "cannot set HDF5's alignment", where);
+  return access;
+}
+
+Handle timeless_properties(hid_t kind, const std::string& where) {
+  Handle properties = property_list(kind, where);
+  check(H5Pset_obj_track_times(properties.id(), false), "cannot switch HDF5's time stamps off", where);
+  return properties;
+}
+
+hid_t create_file(const std::string& path, const Handle& access, const std::string& where) {
+  const Handle properties = timeless_properties(H5P_FILE_CREATE, where);
+  return check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, properties.id(), access.id()), "cannot create", where);
+}
+
+hid_t stored_type(Element element) {
+  switch (element) {
+    case Element::uint8:
+      return H5T_STD_U8LE;
+    case Element::int32:
+      return H5T_STD_I32LE;
+    case Element::int64:
+      return H5T_STD_I64LE;
+    case Element::other:
+      break;
+  }
+  throw defect("an element type that cannot be written", "hdf5");
+}
+
+Element element_of(hid_t type) {
+  for (const Element element : {Element::uint8, Element::int32, Element::int64}) {
+    if (H5Tequal(type, stored_type(element)) > 0) return element;
+  }
+  return Element::other;
+}
+
+Handle space_of(const std::vector<std::int64_t>& shape, const std::string& where) {
+  const std::vector<hsize_t> sizes(shape.begin(), shape.end());
+  return {
+      check(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr), "cannot describe a shape", where),
+      H5Sclose};
+}
+
+Handle text_type(const std::string& where) {
+  Handle type(check(H5Tcopy(H5T_C_S1), "cannot make HDF5's text type", where), H5Tclose);
+  check(H5Tset_size(type.id(), H5T_VARIABLE), "cannot make HDF5's text type", where);
+  check(H5Tset_cset(type.id(), H5T_CSET_UTF8), "cannot make HDF5's text type", where);
+  return type;
+}
+
+Handle make_data_set(hid_t file, const std::string& name, hid_t type, const Handle& space, bool reserve,
+                     const std::string& where) {
+  const Handle properties = timeless_properties(H5P_DATASET_CREATE, where);
+  if (reserve) {
+    check(H5Pset_alloc_time(properties.id(), H5D_ALLOC_TIME_EARLY), "cannot reserve space", where);
+    check(H5Pset_fill_time(properties.id(), H5D_FILL_TIME_NEVER), "cannot reserve space", where);
+  }
+  return {check(H5Dcreate2(file, name.c_str(), type, space.id(), H5P_DEFAULT, properties.id(), H5P_DEFAULT),
+                "cannot make a data set", where),
+          H5Dclose};
+}
+
+void write_all(const Handle& data, hid_t memory_type, const void* values, const std::string& where) {
+  check(H5Dwrite(data.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "cannot write", where);
+}
+
+Handle open_data_set(hid_t file, const std::string& name, const std::string& where) {
+  silence_library();
+  Handle data(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (data.id() < 0) throw Error("no data set /" + name, where, "not a file of this kind, or damaged: pack it again");
+  return data;
+}
+
+std::vector<std::int64_t> shape_of(const Handle& data, const std::string& where) {
+  const Handle space(check(H5Dget_space(data.id()), "cannot read a shape", where), H5Sclose);
+  const int rank = check(H5Sget_simple_extent_ndims(space.id()), "cannot read a shape", where);
+  std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
+  check(H5Sget_simple_extent_dims(space.id(), sizes.data(), nullptr), "cannot read a shape", where);
+  return {sizes.begin(), sizes.end()};
+}
+
+std::optional<std::uint64_t> block_offset(const Handle& data, const std::string& where) {
+  const Handle properties(check(H5Dget_create_plist(data.id()), "cannot read a layout", where), H5Pclose);
+  if (H5Pget_layout(properties.id()) != H5D_CONTIGUOUS || H5Pget_external_count(properties.id()) > 0)
+    return std::nullopt;
+  const haddr_t offset = H5Dget_offset(data.id());
+  return offset == HADDR_UNDEF ? std::nullopt : std::optional<std::uint64_t>(offset);
+}
+
+/// The length of a one-dimensional data set, checked against the bytes the file has, so that a damaged length does not
+/// become an allocation. `element_bytes` in the file.
+std::size_t checked_length(hid_t file, const Handle& data, std::size_t element_bytes, const std::string& where) {
+  const auto shape = shape_of(data, where);
+  hsize_t file_bytes = 0;
+  check(H5Fget_filesize(file, &file_bytes), "cannot read the size", where);
+  if (shape.size() != 1 || static_cast<hsize_t>(shape[0]) > file_bytes / element_bytes) {
+    throw Error(fmt::format("a column of shape [{}], one axis that fits the file's {} bytes expected",
+                            fmt::join(shape, ", "), file_bytes),
+                where, "the file is damaged or of another kind: pack it again");
+  }
+  return static_cast<std::size_t>(shape[0]);
+}
+
+}  // namespace
+
+std::string name_of(Element element) {
+  switch (element) {
+    case Element::uint8:
+      return "uint8";
+    case Element::int32:
+      return "int32";
+    case Element::int64:
+      return "int64";
+    case Element::other:
+      break;
+  }
+  return "another type";
+}
+
+File::File(std::string where, std::int64_t id) : where_(std::move(where)), handle_(id, H5Fclose) {}
+
+File File::create(const std::filesystem::path& path) {
+  const Handle access = access_properties(path.string());
+  return {path.string(), create_file(path.string(), access, path.string())};
+}
+
+File File::create_in_memory(const std::string& name) {
+  constexpr std::size_t growth = std::size_t{1} << 20;
+  const Handle access = access_properties(name);
+  check(H5Pset_fapl_core(access.id(), growth, false), "cannot make an HDF5 file in memory", name);
+  return {name, create_file(name, access, name)};
+}
+
+File File::open(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const Handle access = access_properties(where);
+  return {where, check(H5Fopen(where.c_str(), H5F_ACC_RDONLY, access.id()), "cannot open as HDF5", where)};
+}
+
+std::uint64_t File::reserve(const std::string& name, Element element, const std::vector<std::int64_t>& shape) {
+  silence_library();
+  const Handle data =
+      make_data_set(handle_.id(), name, stored_type(element), space_of(shape, where_), true, where_ + ":/" + name);
+  const auto offset = block_offset(data, where_);
+  if (!offset) fail("HDF5 did not allocate /" + name, where_);
+  return *offset;
+}
+
+void File::write(const std::string& name, std::span<const std::int32_t> values) {
+  silence_library();
+  const std::string where = where_ + ":/" + name;
+  const Handle space = space_of({static_cast<std::int64_t>(values.size())}, where);
+  const Handle data = make_data_set(handle_.id(), name, H5T_STD_I32LE, space, false, where);
+  if (!values.empty()) write_all(data, H5T_NATIVE_INT32, values.data(), where);
+}
+
+void File::write(const std::string& name, const std::vector<std::string>& texts) {
+  silence_library();
+  const std::string where = where_ + ":/" + name;
+  const Handle type = text_type(where);
+  const Handle space = space_of({static_cast<std::int64_t>(texts.size())}, where);
+  const Handle data = make_data_set(handle_.id(), name, type.id(), space, false, where);
+  std::vector<const char*> pointers;
+  pointers.reserve(texts.size());
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  if (!pointers.empty()) write_all(data, type.id(), pointers.data(), where);
+}
+
+void File::write_attribute(const std::string& name, std::int32_t value) {
+  silence_library();
+  const Handle space(check(H5Screate(H5S_SCALAR), "cannot describe an attribute", where_), H5Sclose);
+  const Handle attribute(
+      check(H5Acreate2(handle_.id(), name.c_str(), H5T_STD_I32LE, space.id(), H5P_DEFAULT, H5P_DEFAULT),
+            "cannot make an attribute", where_),
+      H5Aclose);
+  check(H5Awrite(attribute.id(), H5T_NATIVE_INT32, &value), "cannot write an attribute", where_);
+}
+
+Layout File::layout(const std::string& name) const {
+  const Handle data = open_data_set(handle_.id(), name, where_);
+  const Handle type(check(H5Dget_type(data.id()), "cannot read a type", where_), H5Tclose);
+  return {element_of(type.id()), shape_of(data, where_), block_offset(data, where_)};
+}
+
+template <typename Number>
+std::vector<Number> File::read_numbers(const std::string& name, Element element) const {
+  const std::string where = where_ + ":/" + name;
+  const Element found = layout(name).element;
+  if (found != element) {
+    throw Error(fmt::format("elements are {}, {} expected", name_of(found), name_of(element)), where,
+                "the file is damaged or of another kind: pack it again");
+  }
+  const Handle data = open_data_set(handle_.id(), name, where_);
+  std::vector<Number> values(checked_length(handle_.id(), data, sizeof(Number), where));
+  const herr_t status = H5Dread(data.id(), stored_type(element), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  check(status, "cannot read", where);
+  return values;
+}
+
+std::vector<std::int32_t> File::read_int32(const std::string& name) const {
+  return read_numbers<std::int32_t>(name, Element::int32);
+}
+
+std::vector<std::int64_t> File::read_int64(const std::string& name) const {
+  return read_numbers<std::int64_t>(name, Element::int64);
+}
+
+std::vector<std::string> File::read_texts(const std::string& name) const {
+  constexpr std::size_t reference_bytes = 16;  // of a string in the file: length, heap address, index
+  const std::string where = where_ + ":/" + name;
+  const Handle data = open_data_set(handle_.id(), name, where_);
+  const Handle found(check(H5Dget_type(data.id()), "cannot read a type", where), H5Tclose);
+  if (H5Tis_variable_str(found.id()) <= 0) {
+    throw Error("elements are not strings", where, "the file is damaged or of another kind: pack it again");
+  }
+  const Handle type = text_type(where);
+  std::vector<char*> pointers(checked_length(handle_.id(), data, reference_bytes, where), nullptr);
+  if (pointers.empty()) return {};
+  check(H5Dread(data.id(), type.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), "cannot read", where);
+  std::vector<std::string> texts;
+  texts.reserve(pointers.size());
+  for (const char* pointer : pointers) texts.emplace_back(pointer == nullptr ? "" : pointer);
+  const Handle space(check(H5Dget_space(data.id()), "cannot read a shape", where), H5Sclose);
+  H5Dvlen_reclaim(type.id(), space.id(), H5P_DEFAULT, pointers.data());
+  return texts;
+}
+
+std::int32_t File::read_attribute(const std::string& name) const {
+  silence_library();
+  const Handle attribute(H5Aopen(handle_.id(), name.c_str(), H5P_DEFAULT), H5Aclose);
+  if (attribute.id() < 0) throw Error("no attribute " + name, where_, "not a file of this kind: pack it again");
+  const Handle type(check(H5Aget_type(attribute.id()), "cannot read an attribute", where_), H5Tclose);
+  const Handle space(check(H5Aget_space(attribute.id()), "cannot read an attribute", where_), H5Sclose);
+  if (H5Tget_class(type.id()) != H5T_INTEGER || H5Sget_simple_extent_npoints(space.id()) != 1) {
+    throw Error("attribute " + name + " is not one integer", where_, "not a file of this kind: pack it again");
+  }
+  std::int32_t value = 0;
+  check(H5Aread(attribute.id(), H5T_NATIVE_INT32, &value), "cannot read an attribute", where_);
+  return value;
+}
+
+std::string File::image() const {
+  silence_library();
+  check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), "cannot flush", where_);
+  const ssize_t size = check(H5Fget_file_image(handle_.id(), nullptr, 0), "cannot read the file in memory", where_);
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  check(H5Fget_file_image(handle_.id(), bytes.data(), bytes.size()), "cannot read the file in memory", where_);
+  return bytes;
+}
+
+void File::close() {
+  silence_library();
+  check(handle_.close(), "cannot finish writing", where_);
+}
+
+}  // namespace lockstep::hdf5
