@@ -19,9 +19,9 @@ struct Operation {
   at::Tensor input;       ///< what this rank gives; undefined for a barrier and for operations in place
   at::Tensor output;      ///< what this rank gets; for operations in place both; undefined where it gets nothing
   int root = kEveryRank;  ///< broadcast: the giver; gather_unequal: the receiver
-  std::vector<std::int64_t> rows;   ///< gather_unequal: rows of each rank, [rank]
-  std::int64_t row_elements = 0;    ///< gather_unequal: elements of one row, equal on all ranks
-  std::uint64_t sequence = 0;        ///< position among the operations of its communicator, from 1
+  std::vector<std::int64_t> rows;  ///< gather_unequal: rows of each rank, [rank]
+  std::int64_t row_elements = 0;   ///< gather_unequal: elements of one row, equal on all ranks
+  std::uint64_t sequence = 0;      ///< position among the operations of its communicator, from 1
 
   /// Bytes this rank gives, or gets where it gives nothing.
   std::int64_t bytes() const;

@@ -10,19 +10,17 @@
 
 namespace lockstep {
 
+struct ThreadHubState;
+
 class ThreadHub {
  public:
   explicit ThreadHub(int ranks, Seconds deadline = Communicator::kDefaultDeadline);
-  ~ThreadHub();
-  ThreadHub(const ThreadHub&) = delete;
-  ThreadHub& operator=(const ThreadHub&) = delete;
 
-  /// The communicator of `rank`, once per rank; may outlive the hub. Thread-safe.
+  /// The communicator of `rank`, to be taken once per rank; may outlive the hub. Thread-safe.
   std::unique_ptr<Communicator> communicator(int rank);
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<ThreadHubState> state_;
 };
 
 }  // namespace lockstep

@@ -47,8 +47,4 @@ class Reducer {
   std::unique_ptr<State> state_;
 };
 
-/// Every rank ends with the tensors (parameters and buffers, any dtype, dense) of rank 0. Every rank calls it with
-/// tensors of the same names, sizes and dtypes; a digest of these is compared first. Waits.
-void broadcast_parameters(Communicator& communicator, const NamedTensors& tensors);
-
 }  // namespace lockstep
