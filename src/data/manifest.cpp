@@ -164,7 +164,7 @@ SplitEntry parse_split(const Node& node, ImageShape shape, std::size_t classes) 
 Json parse_json(std::string_view text, const std::string& where) {
   try {
     return Json::parse(text);
-  } catch (const Json::parse_error& error) {
+  } catch (const Json::exception& error) {
     fail(fmt::format("not JSON: {}", error.what()), where);
   }
 }
