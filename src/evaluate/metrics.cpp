@@ -134,10 +134,9 @@ std::optional<double> macro_auc(std::span<const float> probabilities, std::span<
   return total / static_cast<double>(counted);
 }
 
-std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split) {
+std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split,
+                         std::string_view before) {
   nlohmann::ordered_json json;
-  json["format_version"] = 1;
-  json["split"] = split;
   json["samples"] = metrics.samples;
   json["loss"] = metrics.loss;
   json["accuracy"] = metrics.accuracy;
@@ -150,7 +149,10 @@ std::string metrics_json(const Metrics& metrics, const std::vector<std::string>&
     json["classes"].push_back({{"name", class_names[c]}, {"support", m.support}, {"precision", m.precision}, {"recall", m.recall}, {"f1", m.f1}});
   }
   json["confusion_matrix"] = metrics.confusion;
-  return json.dump(2) + "\n";
+  auto file = nlohmann::ordered_json::parse(before, nullptr, false);
+  if (!file.is_object() || !file.contains("splits")) file = {{"format_version", 1}, {"splits", nlohmann::ordered_json::object()}};
+  file["splits"][split] = json;
+  return file.dump(2) + "\n";
 }
 
 std::string format_metrics(const Metrics& metrics, const std::vector<std::string>& class_names) {

@@ -52,8 +52,10 @@ Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t cl
 /// nothing if there is none. `probabilities`: [samples · classes]; equal ones count half.
 std::optional<double> macro_auc(std::span<const float> probabilities, std::span<const std::int64_t> labels, std::int64_t classes);
 
-/// The content of metrics.json: doubles with 17 digits, so that equal metrics are equal bytes.
-std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split);
+/// The content of metrics.json: one object per evaluated split. `before`: the file's content so far (may be empty), of
+/// which other splits are kept. Doubles are written so that they read back exactly: equal metrics are equal bytes.
+std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split,
+                         std::string_view before = {});
 
 /// A table for a person.
 std::string format_metrics(const Metrics& metrics, const std::vector<std::string>& class_names);

@@ -1,0 +1,18 @@
+// The doors: one function per command, each parse → make → run → exit code. Called by the program's main only.
+//
+// `words`: what stands behind the command's name. They print results to stdout and messages to stderr, throw Error, and
+// own the World of the process.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
+
+/// Replaces this process by lockstep-preprocess (beside this program), before MPI starts; returns only by an Error.
+Exit preprocess_command(const std::vector<std::string>& words);
+Exit train_command(const std::vector<std::string>& words);
+Exit evaluate_command(const std::vector<std::string>& words);
+
+}  // namespace lockstep

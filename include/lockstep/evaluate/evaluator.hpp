@@ -1,0 +1,37 @@
+// Runs a model over a split so that every sample counts exactly once and the result does not depend on ranks or threads.
+//
+// The samples, ordered by id, are cut into fixed blocks of 32; a block is computed by one thread, because a sample's
+// logits change in the last bits with the batch it is in and with the thread count. Blocks go round the ranks and round
+// each rank's threads; predictions are gathered, put in the order of ids and reduced once, on every rank alike.
+// Every rank calls it together. Memory: 40 bytes a sample on every rank, plus 4·classes with scores.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "lockstep/comm/communicator.hpp"
+#include "lockstep/data/data_set.hpp"
+#include "lockstep/data/image_transform.hpp"
+#include "lockstep/evaluate/metrics.hpp"
+#include "lockstep/model/model.hpp"
+
+namespace lockstep {
+
+inline constexpr std::int64_t evaluation_block = 32;
+
+struct EvaluationSettings {
+  std::int64_t resize = 0;   ///< pixels: the image is resized to this, then the transform's side is cut from its centre
+  std::int64_t threads = 1;  ///< blocks computed at once on this rank
+  bool auc = false;          ///< gathers scores too
+};
+
+struct Evaluation {
+  Metrics metrics;
+  std::vector<Prediction> predictions;  ///< of labelled samples, in the order of ids
+  double seconds = 0;
+};
+
+/// The same on every rank. Errors: those of reading; a split without labels.
+Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,
+                    const EvaluationSettings& settings, Communicator& communicator);
+
+}  // namespace lockstep

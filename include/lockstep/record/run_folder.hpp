@@ -1,0 +1,56 @@
+// The folder of a run: config.ini (runs again as it is), run.json (what evaluation needs), log.jsonl, weights/,
+// metrics.json.
+//
+// The only place that knows the names inside a run. Created by rank 0; the other ranks only hold the paths. Errors: the
+// folder exists already; it is not a run; a run of another format version.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lockstep/config/options.hpp"
+#include "lockstep/data/manifest.hpp"
+
+namespace lockstep {
+
+/// What a run records about its data and input, for everything that later uses its weights.
+struct RunRecord {
+  static constexpr int format_version = 1;
+
+  std::string data;           ///< absolute path of the data set
+  std::string data_digest;    ///< Manifest::digest()
+  std::vector<std::string> classes;
+  ImageShape packed;
+  std::int64_t side = 0, eval_resize = 0;  ///< pixels
+  std::vector<float> mean, std;            ///< [channel]: input is (x − mean) / std on the scale 0 … 255
+  std::int64_t ranks = 0, threads_per_rank = 0;
+
+  std::string to_json() const;
+  static RunRecord from_json(std::string_view text, const std::string& where);
+};
+
+class RunFolder {
+ public:
+  /// A new run. The folder must not exist, or be empty.
+  static RunFolder create(const std::filesystem::path& folder, const Options& options, const RunRecord& record);
+  /// A run that is there.
+  static RunFolder open(const std::filesystem::path& folder);
+
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path config() const { return folder_ / "config.ini"; }
+  std::filesystem::path record_file() const { return folder_ / "run.json"; }
+  std::filesystem::path log() const { return folder_ / "log.jsonl"; }
+  std::filesystem::path best_weights() const { return folder_ / "weights" / "best.safetensors"; }
+  std::filesystem::path last_weights() const { return folder_ / "weights" / "last.safetensors"; }
+  std::filesystem::path metrics() const { return folder_ / "metrics.json"; }
+
+  RunRecord record() const;
+  Options options() const;
+
+ private:
+  explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  std::filesystem::path folder_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,63 @@
+// The training loop: epochs of steps, a judgement after each, the best and the last weights kept.
+//
+// Every rank makes a Trainer with the same arguments but its own channels and calls run(). There is no "if distributed":
+// one rank has serial channels. Rank 0 writes the run folder. Stops after the step in which any rank was asked to.
+// Memory: parameters × (1 + gradients 1 + optimiser 1 or 2) + activations of the rank's batch + the loader's batches;
+// flat in the number of images but for 32 bytes a sample (labels, ids, order, predictions).
+// Errors: a data set that does not fit the config; more ranks than samples; a loss that is not finite; those of the parts.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/core/log.hpp"
+#include "lockstep/data/data_set.hpp"
+#include "lockstep/evaluate/evaluator.hpp"
+#include "lockstep/record/run_folder.hpp"
+#include "lockstep/train/training_step.hpp"
+
+namespace lockstep {
+
+/// The input side of a run made concrete: what the config left to the data set.
+struct InputPlan {
+  std::int64_t side = 0, eval_resize = 0;
+  ChannelScale scale;
+};
+
+/// Errors: images that are not square; an evaluation resize below the side; labels missing for training.
+InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest);
+
+/// What run.json says of a run.
+RunRecord record_of(const RunConfig& config, const Manifest& manifest, const InputPlan& input, std::int64_t ranks);
+
+struct TrainingResult {
+  std::int64_t epochs = 0, steps = 0;  ///< completed
+  double best_score = 0;               ///< by the config's metric; a loss with its sign changed
+  std::int64_t best_epoch = 0;         ///< counted from 1; 0: no epoch was completed
+  bool stopped = false;                ///< by a signal
+};
+
+class Trainer {
+ public:
+  struct Hooks {
+    std::function<bool()> stop_requested = [] { return false; };
+    /// After each step, on every rank.
+    std::function<void(std::int64_t step, const StepResult&)> on_step = [](std::int64_t, const StepResult&) {};
+  };
+
+  /// `folder`: rank 0's, none where nothing is to be written.
+  Trainer(const RunConfig& config, const Manifest& manifest, RankCommunicators& channels, const Log& log,
+          std::optional<RunFolder> folder, Hooks hooks);
+  ~Trainer();
+
+  TrainingResult run();
+  Model& model();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lockstep

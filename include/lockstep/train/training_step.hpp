@@ -1,0 +1,61 @@
+// One step of synchronous data-parallel training: forward, backward with the gradients' exchange inside, update.
+//
+// Every rank calls run() for the same step with its part of the global batch, which may be empty. Afterwards all ranks
+// hold the same parameters. Losses are sums divided by the samples of the *global* batch, so gradients are those of the
+// mean over samples, whatever the ranks' shares. Owns buckets, reducer and optimiser; model and channels must outlive it.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/data/loader.hpp"
+#include "lockstep/gradients/gradient_buckets.hpp"
+#include "lockstep/gradients/reducer.hpp"
+#include "lockstep/model/model.hpp"
+#include "lockstep/optim/optimiser.hpp"
+#include "lockstep/train/rank_communicators.hpp"
+
+namespace lockstep {
+
+/// Where the step stands; the same on every rank but for `groups`.
+struct StepPlace {
+  std::int64_t step = 0;             ///< since the start of the run
+  std::int64_t global_samples = 0;   ///< over all ranks
+  std::vector<std::int64_t> groups;  ///< batch-norm groups of this rank's part
+  bool stop_here = false;            ///< this rank was asked to stop
+};
+
+/// The same on every rank, but for the seconds.
+struct StepResult {
+  double loss = 0;           ///< mean over the global batch
+  std::int64_t correct = 0;  ///< top-1, over the global batch
+  std::int64_t samples = 0;  ///< of the global batch
+  bool stop = false;         ///< some rank was asked to stop
+  ExchangeStats exchange;
+};
+
+class TrainingStep {
+ public:
+  TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels);
+
+  StepResult run(const Batch& batch, const StepPlace& place, double lr);
+  const GradientBuckets& gradients() const { return buckets_; }
+
+ private:
+  BatchContext context_of(const Batch& batch, const StepPlace& place) const;
+  StepResult agree(double loss_sum, std::int64_t correct, const Batch& batch, const StepPlace& place) const;
+
+  Model& model_;
+  RankCommunicators& channels_;
+  std::uint64_t seed_;
+  double label_smoothing_;
+  GradientBuckets buckets_;
+  Reducer reducer_;
+  std::unique_ptr<Optimiser> optimiser_;
+};
+
+/// Makes running batch-norm statistics that each rank keeps of its own part the same on all ranks: their mean, which is
+/// what one rank with the whole batch would have. Before evaluating and saving; nothing to do for global statistics.
+void average_batch_norm_statistics(Model& model, const BatchNormStats& stats, Communicator& communicator);
+
+}  // namespace lockstep

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "commands/answers.hpp"
+#include "commands/ranks.hpp"
+#include "lockstep/commands/commands.hpp"
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/core/files.hpp"
+#include "lockstep/core/machine.hpp"
+#include "lockstep/evaluate/evaluator.hpp"
+#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/model/safetensors.hpp"
+#include "lockstep/record/run_folder.hpp"
+#include "lockstep/train/rank_communicators.hpp"
+
+namespace lockstep {
+namespace {
+
+void check_same_data(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder) {
+  if (manifest.classes != record.classes || !(manifest.shape == record.packed)) {
+    throw Error(fmt::format("the data set has {} classes of {}×{}×{} images, the run was trained on {} of {}×{}×{} or on other names",
+                            manifest.classes.size(), manifest.shape.height, manifest.shape.width, manifest.shape.channels,
+                            record.classes.size(), record.packed.height, record.packed.width, record.packed.channels),
+                folder.string(), "give the data set of the run with --data");
+  }
+}
+
+std::shared_ptr<Model> load_model(const RunFolder& run, const RunRecord& record, const std::string& which) {
+  const RunConfig config = RunConfig::from(run.options());
+  const ModelInput input{record.packed.channels, record.side, static_cast<std::int64_t>(record.classes.size())};
+  std::shared_ptr<Model> model = make_custom_cnn(config.model, input, config.seed);
+  const std::filesystem::path file = which == "best" ? run.best_weights() : run.last_weights();
+  if (!std::filesystem::exists(file)) {
+    throw Error("the run has no such weights yet", file.string(), "wait for the end of its first epoch, or choose --weights");
+  }
+  copy_weights(read_safetensors(file), state_of(*model), file);
+  return model;
+}
+
+void write_metrics(const RunFolder& run, const RunRecord& record, const Evaluation& evaluation, const std::string& split) {
+  const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
+  write_file_atomically(run.metrics(), metrics_json(evaluation.metrics, record.classes, split, before));
+}
+
+Exit evaluate_run(const Options& options, World& world, const Log& log) {
+  const RunFolder run = RunFolder::open(options.path("run"));
+  const RunRecord record = run.record();
+  const std::filesystem::path data = options.has("data") ? options.path("data") : std::filesystem::path(record.data);
+  const Manifest manifest = shared_manifest(world, data);
+  check_same_data(record, manifest, data);
+  const std::shared_ptr<Model> model = load_model(run, record, options.text("weights"));
+  const EvaluationSettings settings{record.eval_resize, set_threads(options.integer("threads"), world), true};
+  const RankCommunicators channels = make_rank_communicators(world, Seconds(options.real("timeout")));
+  const DataSplit split(data, manifest, options.text("split"));
+  const ImageTransform transform(manifest.shape, record.side, {record.mean, record.std});
+  const Evaluation evaluation = evaluate(*model, split, transform, static_cast<std::int64_t>(record.classes.size()), settings, *channels.control);
+  if (world.rank() != 0) return Exit::done;
+  write_metrics(run, record, evaluation, split.name());
+  fmt::print("{}", format_metrics(evaluation.metrics, record.classes));
+  log.info(fmt::format("{:.1f} images/s; written to {}", static_cast<double>(evaluation.metrics.samples) / evaluation.seconds, run.metrics().string()));
+  return Exit::done;
+}
+
+}  // namespace
+
+Exit evaluate_command(const std::vector<std::string>& words) {
+  const Options options = Options::parse(Command::evaluate, words);
+  if (answer_questions(options)) return Exit::done;
+  keep_large_blocks();
+  return run_in_world("evaluate", [&](World& world, const Log& log) { return evaluate_run(options, world, log); });
+}
+
+}  // namespace lockstep

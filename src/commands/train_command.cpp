@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "commands/answers.hpp"
+#include "commands/ranks.hpp"
+#include "lockstep/commands/commands.hpp"
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/core/machine.hpp"
+#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/train/stop_signal.hpp"
+#include "lockstep/train/trainer.hpp"
+
+namespace lockstep {
+namespace {
+
+void print_model(const RunConfig& config) {
+  const Manifest manifest = Manifest::load(config.loader.data);
+  const InputPlan input = plan_input(config.loader, manifest);
+  const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
+  fmt::print("{}", format_summary(summarise_custom_cnn(config.model, shape)));
+}
+
+std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input, const World& world) {
+  const SplitEntry& train = manifest.split(config.loader.train_split);
+  return fmt::format("{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}; run {}", train.samples, manifest.classes.size(),
+                     input.side, world.size(), world.size() == 1 ? "" : "s", config.threads, config.threads == 1 ? "" : "s", config.batch,
+                     config.run.string());
+}
+
+std::string closing_line(const RunConfig& config, const TrainingResult& result) {
+  if (result.best_epoch == 0) return "no epoch was completed";
+  const double shown = config.metric == Metric::loss ? -result.best_score : result.best_score;
+  return fmt::format("best {} {:.4f} in epoch {}; next: lockstep evaluate --run {}", name_of(config.metric), shown, result.best_epoch,
+                     config.run.string());
+}
+
+Exit train(RunConfig config, const Options& options, World& world, const Log& log) {
+  const Manifest manifest = shared_manifest(world, config.loader.data);
+  config.threads = set_threads(config.threads, world);
+  const InputPlan input = plan_input(config.loader, manifest);
+  // Made first by rank 0: the cheapest mistake, an existing folder, is found before anything is read.
+  std::optional<RunFolder> folder;
+  if (world.rank() == 0) folder = RunFolder::create(config.run, options, record_of(config, manifest, input, world.size()));
+  log.info(opening_line(config, manifest, input, world));
+  RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout));
+  const StopSignal stop;
+  Trainer::Hooks hooks;
+  hooks.stop_requested = [&stop] { return stop.requested(); };
+  Trainer trainer(config, manifest, channels, log, folder, hooks);
+  const TrainingResult result = trainer.run();
+  log.info(closing_line(config, result));
+  return Exit::done;
+}
+
+}  // namespace
+
+Exit train_command(const std::vector<std::string>& words) {
+  const Options options = Options::parse(Command::train, words);
+  if (answer_questions(options)) return Exit::done;
+  const RunConfig config = RunConfig::from(options);
+  if (options.flag("print-model")) {
+    print_model(config);
+    return Exit::done;
+  }
+  if (!options.has("run")) options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
+  keep_large_blocks();
+  return run_in_world("train", [&](World& world, const Log& log) { return train(config, options, world, log); });
+}
+
+}  // namespace lockstep

@@ -1,0 +1,165 @@
+#include "lockstep/evaluate/evaluator.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+#include "lockstep/core/stopwatch.hpp"
+#include "lockstep/data/loader.hpp"
+
+namespace lockstep {
+namespace {
+
+/// One thread inside LibTorch for the lifetime of this object; the calling thread's count is restored.
+class SingleThreadedKernels {
+ public:
+  SingleThreadedKernels() { at::set_num_threads(1); }
+  ~SingleThreadedKernels() { at::set_num_threads(before_); }
+  SingleThreadedKernels(const SingleThreadedKernels&) = delete;
+  SingleThreadedKernels& operator=(const SingleThreadedKernels&) = delete;
+
+ private:
+  int before_ = at::get_num_threads();
+};
+
+/// What one rank found, filled by its threads.
+struct Findings {
+  std::mutex mutex;
+  std::vector<Prediction> predictions;
+  std::vector<float> scores;  // probabilities, in the order of predictions; empty unless asked for
+  std::exception_ptr failure;
+
+  void add(const Batch& batch, const at::Tensor& logits, bool with_scores) {
+    const at::Tensor dense = logits.contiguous();
+    const at::Tensor probabilities = with_scores ? at::softmax(dense, 1).contiguous() : at::Tensor();
+    const auto classes = static_cast<std::size_t>(dense.size(1));
+    const std::lock_guard lock(mutex);
+    for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+      const std::int64_t label = batch.labels.const_data_ptr<std::int64_t>()[i];
+      if (label < 0) continue;
+      predictions.push_back(predict({dense.const_data_ptr<float>() + i * classes, classes}, batch.ids[i], label));
+      if (!with_scores) continue;
+      const float* row = probabilities.const_data_ptr<float>() + i * classes;
+      scores.insert(scores.end(), row, row + classes);
+    }
+  }
+};
+
+/// The blocks of this rank, in order.
+Loader::Requests block_requests(const DataSplit& split, int rank, int ranks) {
+  return [order = split.positions_by_id(), block = std::int64_t{rank}, ranks]() mutable -> std::optional<BatchRequest> {
+    const auto samples = static_cast<std::int64_t>(order.size());
+    const std::int64_t begin = block * evaluation_block, end = std::min(samples, begin + evaluation_block);
+    if (begin >= samples) return std::nullopt;
+    BatchRequest request{0, block, {order.begin() + begin, order.begin() + end}};
+    block += ranks;
+    return request;
+  };
+}
+
+void run_blocks(Model& model, Loader& loader, std::mutex& loader_mutex, bool with_scores, Findings& findings) {
+  const at::NoGradGuard no_grad;
+  const BatchContext context;  // evaluation
+  try {
+    while (true) {
+      std::unique_lock lock(loader_mutex);
+      const std::optional<Batch> batch = loader.next();
+      lock.unlock();
+      if (!batch) return;
+      findings.add(*batch, model.forward(batch->images, context), with_scores);
+    }
+  } catch (...) {
+    const std::lock_guard lock(findings.mutex);
+    findings.failure = std::current_exception();
+  }
+}
+
+void run_on_threads(std::int64_t threads, const std::function<void()>& work) {
+  std::vector<std::thread> others;
+  for (std::int64_t i = 1; i < threads; ++i) {
+    others.emplace_back([&work] {
+      at::set_num_threads(1);  // the count is one of each thread
+      work();
+    });
+  }
+  work();
+  for (std::thread& thread : others) thread.join();
+}
+
+/// All ranks' predictions as rows of doubles: ids and classes are integers far below 2^53.
+std::vector<Prediction> gather_predictions(const std::vector<Prediction>& mine, Communicator& communicator) {
+  at::Tensor rows = at::empty({static_cast<std::int64_t>(mine.size()), 5}, at::kDouble);
+  double* out = rows.data_ptr<double>();
+  for (const Prediction& p : mine) {
+    for (const double value : {static_cast<double>(p.id), static_cast<double>(p.label), static_cast<double>(p.predicted),
+                               static_cast<double>(p.rank), p.loss}) {
+      *out++ = value;
+    }
+  }
+  const at::Tensor all = communicator.gather_unequal(rows);
+  std::vector<Prediction> predictions;
+  for (std::int64_t i = 0; i < all.size(0); ++i) {
+    const double* row = all.const_data_ptr<double>() + 5 * i;
+    predictions.push_back({std::llround(row[0]), std::llround(row[1]), std::llround(row[2]), std::llround(row[3]), row[4]});
+  }
+  return predictions;
+}
+
+/// The places of the predictions in the order of ids.
+std::vector<std::size_t> order_by_id(const std::vector<Prediction>& predictions) {
+  std::vector<std::size_t> order(predictions.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return predictions[a].id < predictions[b].id; });
+  return order;
+}
+
+std::optional<double> gathered_auc(const std::vector<float>& mine, const std::vector<Prediction>& all,
+                                   const std::vector<std::size_t>& order, std::int64_t classes, Communicator& communicator) {
+  const at::Tensor rows = at::tensor(at::ArrayRef<float>(mine), at::kFloat).view({-1, classes});
+  const at::Tensor scores = communicator.gather_unequal(rows);
+  std::vector<float> sorted;
+  std::vector<std::int64_t> labels;
+  for (const std::size_t place : order) {
+    const float* row = scores.const_data_ptr<float>() + place * static_cast<std::size_t>(classes);
+    sorted.insert(sorted.end(), row, row + classes);
+    labels.push_back(all[place].label);
+  }
+  return macro_auc(sorted, labels, classes);
+}
+
+}  // namespace
+
+Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,
+                    const EvaluationSettings& settings, Communicator& communicator) {
+  const Stopwatch watch;
+  const ImageShape shape = split.shape();
+  const auto draw = [&](std::int64_t, std::int64_t) {
+    Augmentation none;
+    none.crop = centre_crop(shape.height, shape.width, settings.resize, transform.side());
+    return none;
+  };
+  Findings findings;
+  {
+    const SingleThreadedKernels single;
+    Loader loader(split, transform, draw, block_requests(split, communicator.rank(), communicator.size()), settings.threads,
+                  settings.threads + 1);
+    std::mutex loader_mutex;
+    run_on_threads(settings.threads, [&] { run_blocks(model, loader, loader_mutex, settings.auc, findings); });
+  }
+  if (findings.failure) std::rethrow_exception(findings.failure);
+  const std::vector<Prediction> all = gather_predictions(findings.predictions, communicator);
+  const std::vector<std::size_t> order = order_by_id(all);
+  Evaluation evaluation;
+  for (const std::size_t place : order) evaluation.predictions.push_back(all[place]);
+  evaluation.metrics = compute_metrics(evaluation.predictions, classes);
+  if (settings.auc) evaluation.metrics.auc = gathered_auc(findings.scores, all, order, classes, communicator);
+  evaluation.seconds = watch.seconds();
+  return evaluation;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,73 @@
+#include "lockstep/record/run_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
+
+namespace lockstep {
+namespace fs = std::filesystem;
+
+std::string RunRecord::to_json() const {
+  nlohmann::ordered_json json;
+  json["format_version"] = format_version;
+  json["lockstep"] = LOCKSTEP_VERSION;
+  json["data"] = {{"folder", data}, {"digest", data_digest}, {"classes", classes}, {"packed", {packed.height, packed.width, packed.channels}}};
+  json["input"] = {{"side", side}, {"eval_resize", eval_resize}, {"mean", mean}, {"std", std}};
+  json["ranks"] = ranks;
+  json["threads_per_rank"] = threads_per_rank;
+  return json.dump(2) + "\n";
+}
+
+RunRecord RunRecord::from_json(std::string_view text, const std::string& where) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    if (const int version = json.at("format_version"); version != format_version) {
+      throw Error(fmt::format("a run of format version {}, this program reads {}", version, format_version), where,
+                  "use the lockstep that made it, or train again");
+    }
+    RunRecord record;
+    const auto &from = json.at("data"), &input = json.at("input");
+    record.data = from.at("folder");
+    record.data_digest = from.at("digest");
+    record.classes = from.at("classes").get<std::vector<std::string>>();
+    record.packed = {from.at("packed").at(0), from.at("packed").at(1), from.at("packed").at(2)};
+    record.side = input.at("side");
+    record.eval_resize = input.at("eval_resize");
+    record.mean = input.at("mean").get<std::vector<float>>();
+    record.std = input.at("std").get<std::vector<float>>();
+    record.ranks = json.at("ranks");
+    record.threads_per_rank = json.at("threads_per_rank");
+    return record;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(fmt::format("not the record of a run: {}", error.what()), where, "name the folder of a run");
+  }
+}
+
+RunFolder RunFolder::create(const fs::path& folder, const Options& options, const RunRecord& record) {
+  if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder))) {
+    throw Error("the run's folder exists already", folder.string(), "choose another --run; nothing was overwritten");
+  }
+  const RunFolder run(folder);
+  make_folder(folder / "weights");
+  write_file_atomically(run.config(), options.to_ini());
+  write_file_atomically(run.record_file(), record.to_json());
+  return run;
+}
+
+RunFolder RunFolder::open(const fs::path& folder) {
+  RunFolder run(folder);
+  if (!fs::is_directory(folder)) throw Error("there is no such run", folder.string(), "check --run");
+  if (!fs::exists(run.record_file()) || !fs::exists(run.config())) {
+    throw Error("the folder is not a run: run.json or config.ini is missing", folder.string(), "name a folder that lockstep train made");
+  }
+  return run;
+}
+
+RunRecord RunFolder::record() const { return RunRecord::from_json(read_file(record_file(), 64 << 20), record_file().string()); }
+
+Options RunFolder::options() const { return Options::from_ini(Command::train, read_file(config(), 1 << 20), config().string()); }
+
+}  // namespace lockstep

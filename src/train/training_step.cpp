@@ -1,0 +1,68 @@
+#include "lockstep/train/training_step.hpp"
+
+#include <ATen/ATen.h>
+
+#include "lockstep/model/loss.hpp"
+
+namespace lockstep {
+
+TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels)
+    : model_(model),
+      channels_(channels),
+      seed_(config.seed),
+      label_smoothing_(config.label_smoothing),
+      buckets_(*channels.gradients, model.named_parameters().pairs(), {std::min<std::int64_t>(1 << 20, config.bucket_bytes), config.bucket_bytes}),
+      reducer_(*channels.gradients, buckets_),
+      optimiser_(make_optimiser(config.optimiser, buckets_.parameters())) {}
+
+StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double lr) {
+  const BatchContext context = context_of(batch, place);
+  reducer_.begin();
+  const at::Tensor logits = model_.forward(batch.images, context);
+  const at::Tensor loss_sum = cross_entropy_sum(logits, batch.labels, label_smoothing_);
+  (loss_sum / static_cast<double>(place.global_samples)).backward();
+  const ExchangeStats exchange = reducer_.finish();
+  optimiser_->step(lr);
+  const auto correct = logits.detach().argmax(1).eq(batch.labels).sum().item<std::int64_t>();
+  StepResult result = agree(loss_sum.item<double>(), correct, batch, place);
+  result.exchange = exchange;
+  return result;
+}
+
+BatchContext TrainingStep::context_of(const Batch& batch, const StepPlace& place) const {
+  BatchContext context;
+  context.training = true;
+  context.seed = seed_;
+  context.step = place.step;
+  context.ids = batch.ids;
+  context.groups = place.groups;
+  context.global_samples = place.global_samples;
+  context.ranks = channels_.control->size();
+  context.sum_over_ranks = [statistics = channels_.statistics.get()](at::Tensor& values) { statistics->sum(values).wait(); };
+  return context;
+}
+
+StepResult TrainingStep::agree(double loss_sum, std::int64_t correct, const Batch& batch, const StepPlace& place) const {
+  at::Tensor tally = at::zeros({4}, at::kDouble);
+  double* values = tally.data_ptr<double>();
+  values[0] = loss_sum;
+  values[1] = static_cast<double>(correct);
+  values[2] = static_cast<double>(batch.ids.size());
+  values[3] = place.stop_here ? 1.0 : 0.0;
+  channels_.control->sum(tally).wait();
+  return {values[0] / static_cast<double>(place.global_samples), static_cast<std::int64_t>(values[1]),
+          static_cast<std::int64_t>(values[2]), values[3] > 0, {}};
+}
+
+void average_batch_norm_statistics(Model& model, const BatchNormStats& stats, Communicator& communicator) {
+  if (stats.over == BatchNormStats::Over::global_batch || communicator.size() == 1) return;
+  const at::NoGradGuard no_grad;
+  for (at::Tensor& buffer : model.buffers()) {
+    if (!buffer.is_floating_point()) continue;
+    at::Tensor values = buffer.to(at::kDouble);
+    communicator.sum(values).wait();
+    buffer.copy_(values / communicator.size());
+  }
+}
+
+}  // namespace lockstep
