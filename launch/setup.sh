@@ -121,7 +121,7 @@ require_space() {  # MEGABYTES PURPOSE
 
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
 
-make_environment() {
+make_environment() {  # unless it is there and sound
   # A mark left behind means that an earlier run was stopped while it unpacked: what is there can't be trusted.
   if [[ -e $venv/.unpacking ]] || ! pip --version >/dev/null 2>&1; then
     local python
@@ -190,6 +190,7 @@ install_torch() {
   local megabytes=$cpu_megabytes part="torch-$flavour"
   [[ $flavour == cpu ]] || megabytes=$cuda_megabytes
   require_space "$megabytes" "LibTorch ($flavour)"
+  make_environment
   say "Installing LibTorch ($torch_requirement, $flavour) in $venv"
   case $flavour in
     cpu) fetch_torch_for_cpu "$part" ;;
@@ -201,6 +202,7 @@ install_torch() {
 
 install_test_packages() {
   require_space "$tests_megabytes" "the tests' Python packages"
+  make_environment
   say "Installing the tests' Python packages in $venv"
   fetch tests "${test_requirements[@]}"
   unpack tests
@@ -225,7 +227,6 @@ fi
 mkdir -p "$build" || fail "the build folder can't be made" "$build" "choose another one with --build-dir DIR"
 exec {lock}>"$build/.setup.lock"
 flock -n "$lock" || { say "Waiting for another set-up of $build"; flock "$lock"; }
-if needs_torch || needs_test_packages; then make_environment; fi
 if needs_torch; then install_torch; fi
 if needs_test_packages; then install_test_packages; fi
 rm -rf "$wheels"

@@ -1,0 +1,253 @@
+"""Tests of launch/setup.sh with packages, package servers and disks of our own: nothing is fetched from anywhere.
+
+dpkg-query and apt-get are replaced by scripts earlier in PATH, and pip finds tiny wheels in a folder instead of an index.
+"""
+import base64
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NOBODY = 65534
+
+# Says "installed" for every package asked for, except those in $MISSING.
+FAKE_DPKG_QUERY = r"""#!/bin/bash
+for package in "${@:4}"; do
+  [[ " $MISSING " == *" $package "* ]] || echo "installed $package"
+done
+"""
+FAKE_APT_GET = '#!/bin/bash\necho "apt-get $*" >>"$APT_LOG"\n[[ $* != *"$APT_FAILS_AT"* ]]\n'
+
+
+def make_wheel(folder, name, version, requires=(), extras=(), content=b"", tag="py3-none-any"):
+    """A wheel with one file, name/content, that pip installs like any other."""
+    info = f"{name}-{version}.dist-info"
+    metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
+    metadata += [f"Provides-Extra: {extra}" for extra in extras] + [f"Requires-Dist: {r}" for r in requires]
+    files = {f"{name}/content": content, f"{info}/METADATA": "\n".join(metadata).encode() + b"\n",
+             f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()}
+    record = ""
+    for path, data in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        record += f"{path},sha256={digest},{len(data)}\n"
+    with zipfile.ZipFile(folder / f"{name}-{version}-{tag}.whl", "w") as wheel:
+        for path, data in files.items():
+            wheel.writestr(path, data)
+        wheel.writestr(f"{info}/RECORD", record + f"{info}/RECORD,,\n")
+
+
+def make_torch_wheels(folder, content=b"tensors"):
+    """The shape of the real ones: LibTorch needs a toolkit whose extras name the single libraries."""
+    make_wheel(folder, "torch", "2.11.0", content=content,
+               requires=['cuda-toolkit[cublas,cudart,cupti]==13.0.2; platform_system == "Linux"', "sympy>=1.13"])
+    make_wheel(folder, "cuda_toolkit", "13.0.2", extras=["cublas", "cudart", "cupti"],
+               requires=['nvidia-cuda-runtime==13.0.*; extra == "cudart"', 'nvidia-cuda-cupti==13.0.*; extra == "cupti"',
+                         'nvidia-cublas==13.0.*; extra == "cublas"'])
+    for library in ("nvidia_cuda_runtime", "nvidia_cuda_cupti", "nvidia_cublas"):
+        make_wheel(folder, library, "13.0.7")
+
+
+class SetupTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        self.folder.chmod(0o755)  # the user nobody runs the scripts, too
+        shutil.copytree(ROOT / "launch", self.folder / "checkout/launch")
+        self.build = self.folder / "build"
+        self.wheels = self.folder / "index"
+        self.bin = self.folder / "bin"
+        for folder in (self.wheels, self.bin):
+            folder.mkdir()
+        self.add_program("dpkg-query", FAKE_DPKG_QUERY)
+        self.add_program("apt-get", FAKE_APT_GET)
+        self.apt_log = self.folder / "apt.log"
+        self.environment = {
+            "PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.folder), "LANG": "C.UTF-8", "MISSING": "",
+            "APT_LOG": str(self.apt_log), "APT_FAILS_AT": "nowhere", "PIP_CONFIG_FILE": "/dev/null",
+            "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_NO_CACHE_DIR": "1",
+        }
+
+    def add_program(self, name, text):
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def run_setup(self, *words, user=None, build=None, **environment):
+        command = [self.folder / "checkout/launch/setup.sh", "--build-dir", build or self.build, *words]
+        return subprocess.run(command, env=self.environment | environment, user=user, cwd=self.folder, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+
+    def assert_done(self, result, last_line="set-up: done"):
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertEqual(result.stdout.splitlines()[-1], last_line)
+
+    def assert_error(self, result, *words):
+        """Exit code 1, and a last line that says what, where and how, with these words in it."""
+        self.assertEqual(result.returncode, 1, result.stdout)
+        last = result.stdout.splitlines()[-1]
+        self.assertTrue(last.startswith("error: "), result.stdout)
+        self.assertEqual(last.count(" · "), 2, last)
+        for word in words:
+            self.assertIn(word, last)
+
+    def site_packages(self):
+        return next(self.build.glob("python/lib/python3*/site-packages"))
+
+    def installed(self):
+        return {path.parent.name for path in self.site_packages().glob("*/content")}
+
+
+class DebianPackages(SetupTest):
+    def test_without_root_it_prints_the_one_line(self):
+        self.add_program("sudo", "#!/bin/bash\nexit 1\n")  # asks for a password
+        result = self.run_setup(user=NOBODY if os.geteuid() == 0 else None, MISSING="libhdf5-dev ccache")
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertEqual(result.stdout.splitlines()[-1].strip(), "sudo sh -c 'apt-get update && apt-get install -y "
+                         "--no-install-recommends ccache libhdf5-dev'")
+        self.assertFalse(self.build.exists())
+        self.assertFalse(self.apt_log.exists())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_as_root_it_installs_just_what_is_missing(self):
+        make_torch_wheels(self.wheels)
+        self.assert_done(self.run_setup(MISSING="libhdf5-dev ccache"))
+        update, install = self.apt_log.read_text().splitlines()
+        self.assertTrue(update.endswith(" update"), update)
+        self.assertTrue(install.endswith(" install -y --no-install-recommends ccache libhdf5-dev"), install)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_failing_apt_get_is_named(self):
+        self.assert_error(self.run_setup(MISSING="ccache", APT_FAILS_AT=" update"), "apt-get update failed", "network")
+        self.assert_error(self.run_setup(MISSING="ccache", APT_FAILS_AT=" install"), "apt-get install failed")
+
+    def test_check_only_lists_and_changes_nothing(self):
+        result = self.run_setup("--check-only", "--tests", MISSING="ccache")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout.splitlines(), ["missing: ccache", "missing: LibTorch (torch==2.11.0, cpu)",
+                                                      "missing: the tests' Python packages"])
+        self.assertFalse(self.build.exists())
+
+    def test_a_wrong_command_line_is_a_usage_error(self):
+        for words in (["--gpu"], ["--build-dir"]):
+            self.assertEqual(self.run_setup(*words).returncode, 2)
+
+
+class LibTorch(SetupTest):
+    """Starts from a copy of one empty environment: making one takes seconds, and FullDisk and the like do it for real."""
+
+    @classmethod
+    def setUpClass(cls):
+        template = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(template.cleanup)
+        cls.template = pathlib.Path(template.name) / "python"
+        subprocess.run(["/usr/bin/python3", "-m", "venv", cls.template], check=True)
+
+    def setUp(self):
+        super().setUp()
+        self.build.mkdir()
+        shutil.copytree(self.template, self.build / "python", symlinks=True)
+
+    def test_cpu_takes_the_runtime_alone_and_a_second_run_does_nothing(self):
+        make_torch_wheels(self.wheels)
+        self.assert_done(self.run_setup())
+        self.assertEqual(self.installed(), {"torch", "cuda_toolkit", "nvidia_cuda_runtime", "nvidia_cuda_cupti"})
+        self.assertFalse((self.build / "wheels").exists())
+        self.wheels.rename(self.folder / "offline")  # nothing left to fetch from
+        start = time.monotonic()
+        self.assert_done(self.run_setup(), "set-up: nothing to do")
+        self.assertLess(time.monotonic() - start, 1.0)
+
+    def test_a_wheel_built_without_cuda_needs_nothing_beside_it(self):
+        make_wheel(self.wheels, "torch", "2.11.0", requires=["sympy>=1.13"])
+        self.assert_done(self.run_setup())
+        self.assertEqual(self.installed(), {"torch"})
+
+    def test_cuda_takes_everything_and_serves_a_cpu_set_up_too(self):
+        make_torch_wheels(self.wheels)
+        make_wheel(self.wheels, "sympy", "1.14")
+        self.assert_done(self.run_setup())
+        self.assert_done(self.run_setup("--cuda"))
+        self.assertLess({"nvidia_cublas", "sympy"}, self.installed())
+        self.assert_done(self.run_setup(), "set-up: nothing to do")
+
+    def test_a_dead_network_is_a_clear_message_and_the_next_run_goes_on(self):
+        dead = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+        self.assert_error(self.run_setup(**dead), "the download failed", "check network", "goes on from here")
+        make_torch_wheels(self.wheels)
+        self.assert_done(self.run_setup())
+
+    def test_what_is_finished_stays_when_a_later_part_fails(self):
+        make_torch_wheels(self.wheels)
+        self.assert_error(self.run_setup("--tests"), "the download failed")
+        self.assertIn("torch", self.installed())
+        self.assert_done(self.run_setup(), "set-up: nothing to do")
+
+    def test_a_wheel_cut_short_is_fetched_again(self):
+        make_torch_wheels(self.wheels)
+        fetched = self.build / "wheels/torch-cpu"
+        fetched.mkdir(parents=True)
+        whole = (self.wheels / "torch-2.11.0-py3-none-any.whl").read_bytes()
+        (fetched / "torch-2.11.0-py3-none-any.whl").write_bytes(whole[: len(whole) // 2])
+        self.assert_done(self.run_setup())
+
+    def test_an_environment_left_half_unpacked_is_made_anew(self):
+        make_torch_wheels(self.wheels)
+        self.assert_done(self.run_setup())
+        (self.build / "python/.unpacking").touch()
+        (self.build / "python/.lockstep-torch").unlink()
+        (self.site_packages() / "leftover").touch()
+        self.assert_done(self.run_setup())
+        self.assertFalse((self.site_packages() / "leftover").exists())
+
+    def test_a_python_manager_in_front_of_path_is_passed_over(self):
+        shutil.rmtree(self.build / "python")
+        self.add_program("python3", "#!/bin/bash\necho 'no version is set' >&2\nexit 127\n")
+        make_torch_wheels(self.wheels)
+        self.assert_done(self.run_setup())
+
+
+@unittest.skipUnless(os.geteuid() == 0, "mounting a small disk needs root")
+class FullDisk(SetupTest):
+    def small_disk(self, megabytes):
+        self.build.mkdir()
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", self.build],
+                              capture_output=True, text=True)
+        if made.returncode != 0:
+            self.skipTest("a tmpfs can't be mounted here: " + made.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", self.build], check=True)
+
+    def test_too_little_space_is_said_before_anything_is_fetched(self):
+        self.small_disk(8)
+        self.assert_error(self.run_setup(), "needs 2000 MB free", str(self.build), "--build-dir DIR")
+
+    def test_a_disk_that_fills_up_on_the_way_is_a_clear_message_and_the_next_run_goes_on(self):
+        make_torch_wheels(self.wheels, content=os.urandom(16 << 20))
+        self.small_disk(40)  # the environment takes about 25, so the wheel fits and what it unpacks to does not
+        self.add_program("df", "#!/bin/bash\nprintf 'Avail\\n999999\\n'\n")  # somebody else takes the space meanwhile
+        self.assert_error(self.run_setup(), "space")
+        subprocess.run(["mount", "-o", "remount,size=200m", self.build], check=True)
+        self.assert_done(self.run_setup())
+        self.assertIn("torch", self.installed())
+
+
+class ThisBuild(unittest.TestCase):
+    """The build folder these tests belong to, as set-up left it."""
+
+    def test_its_set_up_finds_nothing_to_do(self):
+        build = os.environ.get("LOCKSTEP_BINARY_DIR", "")
+        if not list(pathlib.Path(build).glob("python/.lockstep-tests")):
+            self.skipTest(f"'{build}' was not set up by launch/setup.sh --tests (LibTorch given by hand?)")
+        start = time.monotonic()
+        result = subprocess.run([ROOT / "launch/setup.sh", "--tests", "--build-dir", build], capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stdout), (0, "set-up: nothing to do\n"), result.stderr)
+        self.assertLess(time.monotonic() - start, 1.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
