@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "lockstep/comm/world.hpp"
+#include "lockstep/core/error.hpp"
 #include "lockstep/core/log.hpp"
 #include "lockstep/data/manifest.hpp"
 

@@ -50,7 +50,7 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   Trainer trainer(config, manifest, channels, log, folder, hooks);
   const TrainingResult result = trainer.run();
   log.info(closing_line(config, result));
-  return Exit::done;
+  return result.stopped ? Exit::resumable : Exit::done;
 }
 
 }  // namespace

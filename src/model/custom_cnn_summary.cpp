@@ -1,5 +1,6 @@
 // The shapes of the custom CNN as a pure function of its configuration: no tensors.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/model/custom_cnn.hpp"

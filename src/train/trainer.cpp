@@ -8,6 +8,7 @@
 #include "lockstep/core/error.hpp"
 #include "lockstep/data/loader.hpp"
 #include "lockstep/data/sampler.hpp"
+#include "lockstep/gradients/broadcast_parameters.hpp"
 #include "lockstep/model/custom_cnn.hpp"
 #include "lockstep/model/safetensors.hpp"
 #include "train/epoch_report.hpp"

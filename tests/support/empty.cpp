@@ -1,1 +1,2 @@
 // Carries the precompiled header of the tests.
+int main() { return 0; }
