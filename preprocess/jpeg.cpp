@@ -1,0 +1,105 @@
+#include "preprocess/jpeg.hpp"
+
+#include <turbojpeg.h>
+
+#include <algorithm>
+#include <memory>
+#include <opencv2/imgproc.hpp>
+#include <string>
+
+#include "preprocess/exif.hpp"
+
+namespace lockstep::preprocess {
+namespace {
+
+struct CloseDecompressor {
+  void operator()(void* handle) const { tjDestroy(handle); }
+};
+using Decompressor = std::unique_ptr<void, CloseDecompressor>;
+
+struct Header {
+  int width = 0, height = 0, subsampling = 0, colour_space = 0;
+};
+
+[[noreturn]] void refuse(const Decompressor& decompressor) {
+  throw Refusal(std::string("JPEG: ") + tjGetErrorStr2(decompressor.get()));
+}
+
+Header read_header(const Decompressor& decompressor, std::span<const std::uint8_t> file) {
+  Header header;
+  const int status = tjDecompressHeader3(decompressor.get(), file.data(), file.size(), &header.width, &header.height,
+                                         &header.subsampling, &header.colour_space);
+  // A warning here comes again while decoding, which decides.
+  if (status != 0 && (header.width < 1 || header.height < 1)) refuse(decompressor);
+  check_pixels(header.width, header.height);
+  return header;
+}
+
+/// The strongest reduction by a power of two that keeps the shorter side at `least` pixels.
+int reduction(const Header& header, int least) {
+  int by = 1;
+  while (least > 0 && by < 8 && std::min(header.width, header.height) / (by * 2) >= least) by *= 2;
+  return by;
+}
+
+/// Adobe's programs store CMYK inverted and say so by their marker; files without it are rare and store it as it is.
+bool is_inverted(std::span<const std::uint8_t> file) {
+  constexpr std::string_view marker = "\xFF\xEE", name = "Adobe";
+  for (auto at = file.begin();; ++at) {
+    at = std::search(at, file.end(), marker.begin(), marker.end(),
+                     [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+    if (file.end() - at < 9) return false;
+    if (std::equal(name.begin(), name.end(), at + 4)) return true;
+  }
+}
+
+cv::Mat cmyk_to_rgb(const cv::Mat& cmyk, bool inverted) {
+  cv::Mat rgb(cmyk.rows, cmyk.cols, CV_8UC3);
+  for (int y = 0; y < cmyk.rows; ++y) {
+    for (int x = 0; x < cmyk.cols; ++x) {
+      const auto& ink = cmyk.at<cv::Vec4b>(y, x);
+      const auto light = [&](int channel) { return inverted ? ink[channel] : 255 - ink[channel]; };
+      for (int c = 0; c < 3; ++c)
+        rgb.at<cv::Vec3b>(y, x)[c] = static_cast<std::uint8_t>((light(c) * light(3) + 127) / 255);
+    }
+  }
+  return rgb;
+}
+
+cv::Mat decompress(const Decompressor& decompressor, std::span<const std::uint8_t> file, cv::Size size, int type,
+                   int format) {
+  // LIMITSCANS: a small file can declare thousands of progressive scans over a large picture.
+  constexpr int flags = TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS;
+  cv::Mat pixels(size, type);
+  const int status = tjDecompress2(decompressor.get(), file.data(), file.size(), pixels.data, size.width,
+                                   static_cast<int>(pixels.step), size.height, format, flags);
+  if (status != 0) refuse(decompressor);
+  return pixels;
+}
+
+}  // namespace
+
+Picture decode_jpeg(std::span<const std::uint8_t> file, const DecodeRequest& request) {
+  const Decompressor decompressor(tjInitDecompress());
+  if (!decompressor) throw std::bad_alloc();
+  const Header header = read_header(decompressor, file);
+  const int by = reduction(header, request.least_side);
+  const tjscalingfactor factor{1, by};
+  const cv::Size size(TJSCALED(header.width, factor), TJSCALED(header.height, factor));
+
+  Picture picture{{}, header.width, header.height};
+  if (header.colour_space == TJCS_CMYK || header.colour_space == TJCS_YCCK) {
+    picture.pixels = cmyk_to_rgb(decompress(decompressor, file, size, CV_8UC4, TJPF_CMYK), is_inverted(file));
+    if (request.channels == 1) cv::cvtColor(picture.pixels, picture.pixels, cv::COLOR_RGB2GRAY);
+  } else if (request.channels == 1) {
+    picture.pixels = decompress(decompressor, file, size, CV_8UC1, TJPF_GRAY);
+  } else {
+    picture.pixels = decompress(decompressor, file, size, CV_8UC3, TJPF_RGB);
+  }
+  const int orientation = exif_orientation(exif_of_jpeg(file));
+  make_upright(picture.pixels, orientation);
+  if (orientation >= 5) std::swap(picture.width, picture.height);
+  return picture;
+}
+
+}  // namespace lockstep::preprocess

@@ -1,0 +1,21 @@
+// A decoded image on its way into a shard, and the reason why another one did not get that far.
+#pragma once
+#include <opencv2/core/mat.hpp>
+#include <stdexcept>
+#include <string>
+
+namespace lockstep::preprocess {
+
+struct Picture {
+  cv::Mat pixels;             ///< 8 bits a channel: CV_8UC1 (grey) or CV_8UC3 (RGB, not OpenCV's BGR)
+  int width = 0, height = 0;  ///< of the source image, upright; `pixels` may be a reduced version of it
+};
+
+/// Why an image cannot be used: damaged, unsupported, too large. Part of the result, not of the program's failure: the
+/// packing records it and goes on. The text is for a person and ends in images.h5.
+class Refusal : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace lockstep::preprocess

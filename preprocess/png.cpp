@@ -1,0 +1,115 @@
+#include "preprocess/png.hpp"
+
+#include <png.h>
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+#include <opencv2/imgproc.hpp>
+#include <string>
+#include <vector>
+
+#include "preprocess/exif.hpp"
+
+namespace lockstep::preprocess {
+namespace {
+
+/// libpng reports errors by longjmp, which must not cross a frame with destructors. So everything with one lives in
+/// this class, the frames that libpng may leave are the static steps below, and each is entered through attempt().
+class PngReader {
+ public:
+  explicit PngReader(std::span<const std::uint8_t> file) : rest_(file) {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
+    info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
+    if (info_ == nullptr) {
+      png_destroy_read_struct(&png_, nullptr, nullptr);
+      throw std::bad_alloc();
+    }
+    png_set_read_fn(png_, this, on_read);
+  }
+  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  Picture read() {
+    attempt(read_header);
+    check_pixels(width(), height());
+    cv::Mat pixels(height(), width(), CV_8UC3);
+    for (int y = 0; y < height(); ++y) rows_.push_back(pixels.ptr(y));
+    attempt(read_pixels);
+    if (png_get_palette_max(png_, info_) >= palette_size_ && palette_size_ > 0) {
+      throw Refusal("PNG: a pixel's index lies outside the palette");
+    }
+    return {pixels, width(), height()};
+  }
+  int orientation() const { return orientation_; }
+
+ private:
+  void attempt(void (*step)(PngReader&)) {
+    if (setjmp(png_jmpbuf(png_)) != 0) throw Refusal(std::string("PNG: ") + message_);
+    step(*this);
+  }
+
+  static void read_header(PngReader& self) {
+    png_read_info(self.png_, self.info_);
+    png_colorp palette = nullptr;
+    if (png_get_PLTE(self.png_, self.info_, &palette, &self.palette_size_) == 0) self.palette_size_ = 0;
+    if (png_get_color_type(self.png_, self.info_) != PNG_COLOR_TYPE_PALETTE) self.palette_size_ = 0;
+  }
+
+  static void read_pixels(PngReader& self) {
+    png_set_palette_to_rgb(self.png_);
+    png_set_expand_gray_1_2_4_to_8(self.png_);
+    png_set_scale_16(self.png_);
+    png_set_gray_to_rgb(self.png_);
+    png_set_strip_alpha(self.png_);
+    png_set_interlace_handling(self.png_);
+    png_read_update_info(self.png_, self.info_);
+    if (png_get_rowbytes(self.png_, self.info_) != std::size_t{3} * png_get_image_width(self.png_, self.info_)) {
+      png_error(self.png_, "a colour type that does not become RGB");
+    }
+    png_read_image(self.png_, self.rows_.data());
+    png_read_end(self.png_, self.info_);
+    png_bytep exif = nullptr;
+    png_uint_32 size = 0;
+    if (png_get_eXIf_1(self.png_, self.info_, &size, &exif) != 0) self.orientation_ = exif_orientation({exif, size});
+  }
+
+  static void on_read(png_structp png, png_bytep into, std::size_t count) {
+    auto& self = *static_cast<PngReader*>(png_get_io_ptr(png));
+    if (self.rest_.size() < count) png_error(png, "the file is cut short");
+    std::memcpy(into, self.rest_.data(), count);
+    self.rest_ = self.rest_.subspan(count);
+  }
+  [[noreturn]] static void on_error(png_structp png, png_const_charp text) {
+    auto& self = *static_cast<PngReader*>(png_get_error_ptr(png));
+    std::strncpy(self.message_, text, sizeof self.message_ - 1);
+    png_longjmp(png, 1);
+  }
+  // Warnings are about side matters (a wrong colour profile, text chunks) that real files are full of.
+  static void on_warning(png_structp, png_const_charp) {}
+
+  int width() const { return static_cast<int>(std::min<png_uint_32>(png_get_image_width(png_, info_), INT32_MAX)); }
+  int height() const { return static_cast<int>(std::min<png_uint_32>(png_get_image_height(png_, info_), INT32_MAX)); }
+
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+  std::span<const std::uint8_t> rest_;
+  std::vector<png_bytep> rows_;
+  int palette_size_ = 0;  // 0 where pixels are not indices
+  int orientation_ = 1;
+  char message_[200] = "";
+};
+
+}  // namespace
+
+Picture decode_png(std::span<const std::uint8_t> file, const DecodeRequest& request) {
+  PngReader reader(file);
+  Picture picture = reader.read();
+  make_upright(picture.pixels, reader.orientation());
+  if (reader.orientation() >= 5) std::swap(picture.width, picture.height);
+  if (request.channels == 1) cv::cvtColor(picture.pixels, picture.pixels, cv::COLOR_RGB2GRAY);
+  return picture;
+}
+
+}  // namespace lockstep::preprocess

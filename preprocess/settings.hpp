@@ -1,0 +1,39 @@
+// What a packing will do: the options of the command preprocess, typed and checked against each other.
+//
+// Errors are usage errors that name the option. A value; thread-safe to read.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "lockstep/config/options.hpp"
+#include "preprocess/resize.hpp"
+#include "preprocess/split.hpp"
+
+namespace lockstep::preprocess {
+
+enum class SourceKind { class_folders, idx, generated };
+
+struct PackSettings {
+  SourceKind source = SourceKind::class_folders;
+  std::filesystem::path input;  ///< empty for generated pictures
+  std::filesystem::path output;
+  /// Side of the stored images. 0: the source's own size, which IDX files have and which is their default.
+  int side = 0;
+  Fit fit = Fit::crop;
+  int channels = 3;
+  SplitShares shares;
+  std::map<std::string, std::string> folder_as;  ///< given folder → split
+  std::uint64_t seed = 0;
+  std::int64_t shard_bytes = 0;  ///< raw image bytes of a shard, at most
+  std::int64_t threads = 0;      ///< decoding threads per rank; 0: this rank's share of the cores
+  bool strict = false;
+  std::int64_t images = 0, classes = 0;  ///< of generated pictures
+
+  static PackSettings from(const Options& options);
+  /// What decides about the data set's content, as the manifest keeps it. Paths are as the user gave them.
+  std::map<std::string, std::string> summary() const;
+};
+
+}  // namespace lockstep::preprocess

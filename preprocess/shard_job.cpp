@@ -1,0 +1,150 @@
+#include "preprocess/shard_job.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep::preprocess {
+namespace {
+
+/// Decoding of one shard, shared by its threads: each takes the next candidate and fills that candidate's own place.
+class ShardDecoder {
+ public:
+  ShardDecoder(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
+               const std::function<void()>& done)
+      : source_(source), plan_(plan), shard_(shard), options_(options), done_(done) {
+    result_.outcomes.resize(shard.ids.size());
+    result_.images.resize(shard.ids.size() * image_bytes());
+  }
+
+  DecodedShard run() {
+    std::vector<std::thread> helpers;
+    for (std::int64_t i = 1; i < options_.threads; ++i) helpers.emplace_back([this] { work(); });
+    work();
+    for (std::thread& helper : helpers) helper.join();
+    if (failure_) std::rethrow_exception(failure_);
+    return std::move(result_);
+  }
+
+ private:
+  void work() noexcept {
+    try {
+      ChannelSums sums;
+      for (std::size_t at = next_++; at < shard_.ids.size() && !stop_; at = next_++) {
+        decode(at, sums);
+        done_();
+      }
+      const std::lock_guard lock(mutex_);
+      result_.sums += sums;
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      stop_ = true;
+    }
+  }
+
+  void decode(std::size_t at, ChannelSums& sums) {
+    Outcome& outcome = result_.outcomes[at];
+    const Candidate& candidate = plan_.listing.candidates[static_cast<std::size_t>(shard_.ids[at])];
+    try {
+      const Picture picture = source_.picture(shard_.ids[at], candidate, request());
+      const cv::Mat fitted = fit_picture(picture.pixels, request().size, options_.fit);
+      const std::span<std::uint8_t> place(result_.images.data() + at * image_bytes(), image_bytes());
+      std::memcpy(place.data(), fitted.data, place.size());
+      outcome.width = picture.width;
+      outcome.height = picture.height;
+      sums.add(place, static_cast<std::size_t>(plan_.shape.channels));
+    } catch (const Refusal& refusal) {
+      outcome.refusal = refusal.what();
+      if (!options_.strict) return;
+      throw Error("an image cannot be used: " + outcome.refusal, candidate.path,
+                  "repair or remove it; without --strict it would be recorded and left out");
+    }
+  }
+
+  PictureRequest request() const {
+    const cv::Size size(static_cast<int>(plan_.shape.width), static_cast<int>(plan_.shape.height));
+    // Twice the side is decoded at least: area averaging from there looks like averaging from the full picture.
+    return {static_cast<int>(plan_.shape.channels), 2 * std::max(size.width, size.height), size};
+  }
+  std::size_t image_bytes() const { return static_cast<std::size_t>(plan_.shape.bytes()); }
+
+  const Source& source_;
+  const Plan& plan_;
+  const ShardPlan& shard_;
+  const DecodeOptions& options_;
+  const std::function<void()>& done_;
+  DecodedShard result_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<bool> stop_ = false;
+  std::mutex mutex_;  // guards failure_ and result_.sums
+  std::exception_ptr failure_;
+};
+
+}  // namespace
+
+void ChannelSums::add(std::span<const std::uint8_t> image, std::size_t channels) {
+  pixels += static_cast<std::int64_t>(image.size() / channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    std::int64_t sum = 0, square = 0;
+    for (std::size_t i = c; i < image.size(); i += channels) {
+      sum += image[i];
+      square += image[i] * image[i];
+    }
+    values[c] += sum;
+    squares[c] += square;
+  }
+}
+
+ChannelSums& ChannelSums::operator+=(const ChannelSums& other) {
+  pixels += other.pixels;
+  for (std::size_t c = 0; c < values.size(); ++c) {
+    values[c] += other.values[c];
+    squares[c] += other.squares[c];
+  }
+  return *this;
+}
+
+double ChannelSums::mean(std::size_t channel) const {
+  return pixels == 0 ? 0 : static_cast<double>(values[channel]) / static_cast<double>(pixels);
+}
+
+double ChannelSums::std(std::size_t channel) const {
+  if (pixels == 0) return 0;
+  const double average = mean(channel);
+  return std::sqrt(
+      std::max(0.0, static_cast<double>(squares[channel]) / static_cast<double>(pixels) - average * average));
+}
+
+std::int64_t DecodedShard::good() const {
+  return std::ranges::count_if(outcomes, [](const Outcome& outcome) { return outcome.refusal.empty(); });
+}
+
+DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
+                          const std::function<void()>& done) {
+  return ShardDecoder(source, plan, shard, options, done).run();
+}
+
+ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
+                       const DecodedShard& decoded) {
+  ShardWriter writer(folder / shard.file, decoded.good(), plan.shape);
+  const auto image_bytes = static_cast<std::size_t>(plan.shape.bytes());
+  const std::span<const std::uint8_t> images(decoded.images);
+  for (std::size_t at = 0; at < shard.ids.size(); ++at) {
+    if (!decoded.outcomes[at].refusal.empty()) continue;
+    const std::int64_t id = shard.ids[at];
+    writer.add(images.subspan(at * image_bytes, image_bytes),
+               plan.listing.candidates[static_cast<std::size_t>(id)].label, id);
+  }
+  ShardEntry entry = writer.finish();
+  entry.file = shard.file;
+  return entry;
+}
+
+}  // namespace lockstep::preprocess

@@ -1,0 +1,58 @@
+// One shard's images, decoded by several threads into memory and then written: the unit of work of a rank.
+//
+// Memory: a shard's raw bytes, plus one decoded picture per thread.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lockstep/data/shard.hpp"
+#include "preprocess/plan.hpp"
+
+namespace lockstep::preprocess {
+
+/// What became of one candidate.
+struct Outcome {
+  std::int32_t width = 0, height = 0;  ///< of the source image; 0 if it could not be read
+  std::string refusal;                 ///< empty: it is in the shard
+};
+
+/// Sums over the pixels of each channel, in integers: equal for any grouping of the images.
+struct ChannelSums {
+  std::int64_t pixels = 0;
+  std::array<std::int64_t, 3> values{}, squares{};
+
+  /// `image`: rows of `channels` interleaved channels.
+  void add(std::span<const std::uint8_t> image, std::size_t channels);
+  ChannelSums& operator+=(const ChannelSums& other);
+  double mean(std::size_t channel) const;
+  /// Of the population, 0 for a constant channel.
+  double std(std::size_t channel) const;
+};
+
+struct DecodedShard {
+  std::vector<Outcome> outcomes;     ///< [position in ShardPlan::ids]
+  std::vector<std::uint8_t> images;  ///< [position, height, width, channels]; refused ones are zeros
+  ChannelSums sums;
+
+  std::int64_t good() const;
+};
+
+struct DecodeOptions {
+  std::int64_t threads = 1;
+  Fit fit = Fit::crop;
+  bool strict = false;
+};
+
+/// Decodes all of a shard's candidates. `done` is called after each, from any thread. Errors: the first refusal if
+/// strict.
+DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
+                          const std::function<void()>& done);
+
+/// Writes the good images of a shard; at least one. Returns its manifest entry. Errors: no space left …; nothing stays.
+ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
+                       const DecodedShard& decoded);
+
+}  // namespace lockstep::preprocess

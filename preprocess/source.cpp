@@ -1,0 +1,55 @@
+#include "preprocess/source.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "preprocess/class_folders.hpp"
+#include "preprocess/generated.hpp"
+#include "preprocess/idx.hpp"
+
+namespace lockstep::preprocess {
+
+// Paths are byte strings that need not be UTF-8: CBOR strings pass through nlohmann's library unchecked.
+std::string Listing::to_bytes() const {
+  std::vector<std::string> paths, splits, refusals;
+  std::vector<std::int32_t> labels;
+  for (const Candidate& candidate : candidates) {
+    paths.push_back(candidate.path);
+    splits.push_back(candidate.given_split);
+    refusals.push_back(candidate.refusal);
+    labels.push_back(candidate.label);
+  }
+  const nlohmann::json root = {{"classes", classes}, {"height", height},     {"width", width},  {"paths", paths},
+                               {"splits", splits},   {"refusals", refusals}, {"labels", labels}};
+  std::string bytes;
+  nlohmann::json::to_cbor(root, bytes);
+  return bytes;
+}
+
+Listing Listing::from_bytes(const std::string& bytes) {
+  const nlohmann::json root = nlohmann::json::from_cbor(bytes);
+  Listing listing;
+  listing.classes = root.at("classes").get<std::vector<std::string>>();
+  listing.height = root.at("height").get<std::int64_t>();
+  listing.width = root.at("width").get<std::int64_t>();
+  const nlohmann::json& paths = root.at("paths");
+  listing.candidates.resize(paths.size());
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    listing.candidates[i] = {paths[i].get<std::string>(), root["splits"][i].get<std::string>(),
+                             root["refusals"][i].get<std::string>(), root["labels"][i].get<std::int32_t>()};
+  }
+  return listing;
+}
+
+std::unique_ptr<Source> make_source(const PackSettings& settings) {
+  switch (settings.source) {
+    case SourceKind::idx:
+      return std::make_unique<IdxSource>(settings.input);
+    case SourceKind::generated:
+      return std::make_unique<GeneratedSource>(settings.images, settings.classes, settings.seed);
+    case SourceKind::class_folders:
+      break;
+  }
+  return std::make_unique<ClassFolders>(settings.input, settings.folder_as);
+}
+
+}  // namespace lockstep::preprocess

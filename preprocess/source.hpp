@@ -1,0 +1,56 @@
+// Where images come from: something that lists its candidates once, and gives the pixels of any of them.
+//
+// list() is called on rank 0 alone, so that a thousand ranks do not walk one file system; the other ranks get the
+// listing and make a Source of their own, whose picture() reads. A candidate's number in the listing is its id for
+// ever.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <opencv2/core/types.hpp>
+#include <string>
+#include <vector>
+
+#include "preprocess/picture.hpp"
+#include "preprocess/settings.hpp"
+
+namespace lockstep::preprocess {
+
+struct Candidate {
+  std::string path;         ///< relative to the input, or a name such as "generated:17"
+  std::string given_split;  ///< the split the source puts it into; empty: to be assigned
+  std::string refusal;      ///< not empty: known to be no image from its name alone
+  std::int32_t label = -1;  ///< index into Listing::classes, −1 where unknown
+  bool operator==(const Candidate&) const = default;
+};
+
+struct Listing {
+  std::vector<std::string> classes;    ///< [label], in byte order of their names
+  std::vector<Candidate> candidates;   ///< [id], in the source's order: that of the bytes of paths, or of the file
+  std::int64_t height = 0, width = 0;  ///< the source's own size if all its images share one, else 0
+
+  /// Bytes for World::broadcast, and back.
+  std::string to_bytes() const;
+  static Listing from_bytes(const std::string& bytes);
+  bool operator==(const Listing&) const = default;
+};
+
+/// What a picture is wanted for; see DecodeRequest.
+struct PictureRequest {
+  int channels = 3;
+  int least_side = 0;
+  cv::Size size;  ///< the data set's, for sources that draw
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Errors: nothing found, contradictions in what is found.
+  virtual Listing list() = 0;
+  /// Candidate number `id`. Throws Refusal if it cannot be used. Any number of threads at once.
+  virtual Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const = 0;
+};
+
+/// Errors: missing input, damaged IDX files.
+std::unique_ptr<Source> make_source(const PackSettings& settings);
+
+}  // namespace lockstep::preprocess
