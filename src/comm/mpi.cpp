@@ -76,8 +76,8 @@ std::uint8_t* bytes_of(const at::Tensor& tensor) { return static_cast<std::uint8
 /// Issues the MPI calls of one operation: the requests are in `operation` afterwards.
 class Issuer {
  public:
-  Issuer(MPI_Comm ranks, int size, std::int64_t largest_count, MpiOperation& operation)
-      : ranks_(ranks), size_(size), largest_(largest_count), to_(operation), op_(operation.operation()) {}
+  Issuer(MPI_Comm ranks, int size, const MpiPieces& pieces, MpiOperation& operation)
+      : ranks_(ranks), size_(size), pieces_(pieces), to_(operation), op_(operation.operation()) {}
 
   void issue() {
     switch (op_.kind) {
@@ -99,12 +99,12 @@ class Issuer {
   }
 
  private:
-  /// Calls `part(start, count)` for pieces of at most largest_ elements; once for none, so that all ranks call alike.
+  /// Calls `part(start, count)` for pieces of at most `largest` elements; once for none, so that all ranks call alike.
   template <typename Part>
-  void in_pieces(std::int64_t count, Part&& part) {
+  static void in_pieces(std::int64_t count, std::int64_t largest, Part&& part) {
     std::int64_t start = 0;
     do {
-      const std::int64_t length = std::min(largest_, count - start);
+      const std::int64_t length = std::min(largest, count - start);
       part(start, static_cast<int>(length));
       start += length;
     } while (start < count);
@@ -113,7 +113,7 @@ class Issuer {
   void combine() {
     const at::Tensor& values = op_.output;
     const std::int64_t width = static_cast<std::int64_t>(values.element_size());
-    in_pieces(values.numel(), [&](std::int64_t start, int count) {
+    in_pieces(values.numel(), pieces_.combined, [&](std::int64_t start, int count) {
       check_mpi(MPI_Iallreduce(MPI_IN_PLACE, bytes_of(values) + start * width, count, number_type(values.scalar_type()),
                                number_operator(op_.kind), ranks_, to_.new_request()),
                 "MPI_Iallreduce");
@@ -159,14 +159,14 @@ class Issuer {
   void reduce_scatter() {
     const std::int64_t part = op_.output.numel();
     const MPI_Datatype type = number_type(op_.output.scalar_type());
-    if (part <= largest_) {
+    if (part <= pieces_.largest) {
       return check_mpi(MPI_Ireduce_scatter_block(bytes_of(op_.input), bytes_of(op_.output), static_cast<int>(part),
                                                  type, MPI_SUM, ranks_, to_.new_request()),
                        "MPI_Ireduce_scatter_block");
     }
     const std::int64_t width = static_cast<std::int64_t>(op_.output.element_size());
     for (int root = 0; root < size_; ++root) {
-      in_pieces(part, [&](std::int64_t start, int count) {
+      in_pieces(part, pieces_.largest, [&](std::int64_t start, int count) {
         check_mpi(MPI_Ireduce(bytes_of(op_.input) + (root * part + start) * width, bytes_of(op_.output) + start * width,
                               count, type, MPI_SUM, root, ranks_, to_.new_request()),
                   "MPI_Ireduce");
@@ -176,7 +176,7 @@ class Issuer {
 
   MPI_Comm ranks_;
   int size_;
-  std::int64_t largest_;
+  const MpiPieces& pieces_;
   MpiOperation& to_;
   const Operation& op_;
 };
@@ -184,12 +184,12 @@ class Issuer {
 class MpiCommunicator final : public Communicator {
  public:
   /// Takes over `ranks`. `thread`: null for Progress::caller.
-  MpiCommunicator(MPI_Comm ranks, Place place, Seconds deadline, const World& world, std::int64_t largest_count,
+  MpiCommunicator(MPI_Comm ranks, Place place, Seconds deadline, const World& world, const MpiPieces& pieces,
                   std::shared_ptr<MpiQueue> queue, std::shared_ptr<MpiProgressThread> thread)
       : Communicator(std::move(place), deadline),
         ranks_(ranks),
         world_(world),
-        largest_count_(largest_count),
+        pieces_(pieces),
         queue_(std::move(queue)),
         thread_(std::move(thread)) {}
   ~MpiCommunicator() override;
@@ -204,7 +204,7 @@ class MpiCommunicator final : public Communicator {
  private:
   MPI_Comm ranks_;
   const World& world_;
-  std::int64_t largest_count_;
+  MpiPieces pieces_;
   std::shared_ptr<MpiQueue> queue_;
   std::shared_ptr<MpiProgressThread> thread_;
   std::vector<std::shared_ptr<MpiOperation>> under_way_;  // dropped Work lives on here
@@ -216,7 +216,7 @@ std::shared_ptr<Pending> MpiCommunicator::start(const Operation& operation) {
   auto started = std::make_shared<MpiOperation>(operation, queue_);
   try {
     std::erase_if(under_way_, [](const auto& earlier) { return earlier->test(); });
-    Issuer(ranks_, size(), largest_count_, *started).issue();
+    Issuer(ranks_, size(), pieces_, *started).issue();
   } catch (...) {
     failure_ = std::current_exception();
     throw;
@@ -250,13 +250,13 @@ std::unique_ptr<Communicator> MpiCommunicator::split(int colour, int key) {
   Place where = place();
   check_mpi(MPI_Comm_rank(part, &where.rank), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(part, &where.size), "MPI_Comm_size");
-  return std::make_unique<MpiCommunicator>(part, std::move(where), deadline(), world_, largest_count_, queue_, thread_);
+  return std::make_unique<MpiCommunicator>(part, std::move(where), deadline(), world_, pieces_, queue_, thread_);
 }
 
 }  // namespace
 
 std::unique_ptr<Communicator> make_mpi_communicator(const World& world, Progress progress, Seconds deadline,
-                                                    std::int64_t largest_count) {
+                                                    const MpiPieces& pieces) {
   if (!world.uses_mpi()) {
     throw Error("MPI is not running in this process", "make_mpi_communicator", "start the program with mpirun or srun");
   }
@@ -265,7 +265,7 @@ std::unique_ptr<Communicator> make_mpi_communicator(const World& world, Progress
   Place place{.backend = "mpi", .rank = world.rank(), .size = world.size(), .host = world.host()};
   auto queue = std::make_shared<MpiQueue>();
   auto thread = progress == Progress::thread ? std::make_shared<MpiProgressThread>(queue) : nullptr;
-  return std::make_unique<MpiCommunicator>(ranks, std::move(place), deadline, world, largest_count, std::move(queue),
+  return std::make_unique<MpiCommunicator>(ranks, std::move(place), deadline, world, pieces, std::move(queue),
                                            std::move(thread));
 }
 

@@ -13,17 +13,17 @@ namespace {
 struct Backend {
   const char* name;
   Progress progress;
-  std::int64_t largest_count;
+  MpiPieces pieces;
 };
-constexpr Backend kBackends[] = {{"Caller", Progress::caller, std::int64_t{1} << 30},
-                                 {"Thread", Progress::thread, std::int64_t{1} << 30},
-                                 {"Pieces", Progress::thread, 999}};
+constexpr Backend kBackends[] = {{"Caller", Progress::caller, {}},
+                                 {"Thread", Progress::thread, {}},
+                                 {"Pieces", Progress::thread, {.combined = 999, .largest = 999}}};
 
 class MpiContract : public ::testing::TestWithParam<std::tuple<Backend, ContractCheck>> {};
 
 TEST_P(MpiContract, Holds) {
   const auto& [backend, check] = GetParam();
-  const auto communicator = make_mpi_communicator(world(), backend.progress, Seconds(60), backend.largest_count);
+  const auto communicator = make_mpi_communicator(world(), backend.progress, Seconds(60), backend.pieces);
   EXPECT_EQ(communicator->size(), world().size());
   EXPECT_EQ(communicator->rank(), world().rank());
   check.run(*communicator);
