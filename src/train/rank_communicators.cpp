@@ -9,11 +9,12 @@ RankCommunicators make_rank_communicators(const World& world, Seconds deadline) 
           make_communicator(world, Progress::caller, deadline)};
 }
 
-RankCommunicators split_rank_communicators(std::unique_ptr<Communicator> base) {
+RankCommunicators split_rank_communicators(Communicator& base) {
+  const auto channel = [&base] { return base.split(0, base.rank()); };
   RankCommunicators channels;
-  channels.gradients = base->split(0, base->rank());
-  channels.statistics = base->split(0, base->rank());
-  channels.control = std::move(base);
+  channels.control = channel();
+  channels.gradients = channel();
+  channels.statistics = channel();
   return channels;
 }
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "support/rank_threads.hpp"
+#include "comm/rank_threads.hpp"
 
 namespace lockstep::testing {
 namespace {
@@ -17,9 +17,9 @@ TEST_P(GoldenCurves, AreTheStoredOnesOnRankThreads) {
   const Manifest manifest = write_tiny_data_set(folder.path());
   for (const GoldenCurve& curve : golden_curves()) {
     std::vector<std::vector<double>> losses(static_cast<std::size_t>(GetParam()));  // [rank]
-    on_rank_threads(GetParam(), [&](int rank, std::unique_ptr<Communicator> communicator) {
-      RankCommunicators channels = split_rank_communicators(std::move(communicator));
-      losses[static_cast<std::size_t>(rank)] = run_curve(curve, folder.path().string(), manifest, channels);
+    run_ranks(GetParam(), [&](Communicator& communicator) {
+      RankCommunicators channels = split_rank_communicators(communicator);
+      losses[static_cast<std::size_t>(communicator.rank())] = run_curve(curve, folder.path().string(), manifest, channels);
     });
     for (const auto& of_rank : losses) EXPECT_EQ(of_rank, losses[0]) << "ranks disagree on the loss";
     expect_curve(curve, losses[0]);

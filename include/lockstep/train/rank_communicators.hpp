@@ -19,6 +19,6 @@ struct RankCommunicators {
 RankCommunicators make_rank_communicators(const World& world, Seconds deadline);
 
 /// Three channels over the ranks of `base`, for ranks that are threads. Every rank calls it.
-RankCommunicators split_rank_communicators(std::unique_ptr<Communicator> base);
+RankCommunicators split_rank_communicators(Communicator& base);
 
 }  // namespace lockstep
