@@ -17,7 +17,7 @@ enum class Progress { caller, thread };
 /// How operations are cut; equal on all ranks. Tests ask for less than a run does.
 struct MpiPieces {
   /// Numbers summed by one MPI call: 4 MiB of float32, whose copies stay in the cache. 64 MiB between two ranks of one
-  /// machine took 32 ms in such pieces and 83 ms at once (Open MPI 4.1.4, two cores, 2026).
+  /// machine took 32 ms in such pieces and 83 ms at once (Open MPI 4.1.4, two cores, 2026-11-21).
   std::int64_t combined = std::int64_t{1} << 20;
   /// Elements of any other call; MPI itself ends at 2^31−1.
   std::int64_t largest = std::int64_t{1} << 30;
