@@ -83,13 +83,13 @@ struct Scene {
   Colour object, ground;
 
   explicit Scene(Draws& draws) {
-    constexpr double least_contrast = 0.25;
-    radius = draws.uniform(0.26, 0.42);
+    constexpr double least_contrast = 0.35;
+    radius = draws.uniform(0.28, 0.44);
     centre_x = draws.uniform(radius, 1 - radius);
     centre_y = draws.uniform(radius, 1 - radius);
     angle = draws.uniform(0, 2 * std::numbers::pi);
-    slope_x = draws.uniform(-0.15, 0.15);
-    slope_y = draws.uniform(-0.15, 0.15);
+    slope_x = draws.uniform(-0.1, 0.1);
+    slope_y = draws.uniform(-0.1, 0.1);
     do {
       object = draw_colour(draws);
       ground = draw_colour(draws);
@@ -116,7 +116,7 @@ double coverage(const Scene& scene, const Form& form, int column, int row, cv::S
 }
 
 cv::Vec3b pixel(const Scene& scene, const Form& form, int column, int row, cv::Size size, const PhiloxBlock& noise) {
-  constexpr double noise_range = 0.12;
+  constexpr double noise_range = 0.06;
   const double share = coverage(scene, form, column, row, size);
   const double light = scene.ground_light((column + 0.5) / size.width, (row + 0.5) / size.height);
   cv::Vec3b rgb;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <opencv2/imgproc.hpp>
 #include <string>
+#include <vector>
 
 #include "preprocess/exif.hpp"
 
@@ -30,9 +31,34 @@ Header read_header(const Decompressor& decompressor, std::span<const std::uint8_
   const int status = tjDecompressHeader3(decompressor.get(), file.data(), file.size(), &header.width, &header.height,
                                          &header.subsampling, &header.colour_space);
   // A warning here comes again while decoding, which decides.
-  if (status != 0 && (header.width < 1 || header.height < 1)) refuse(decompressor);
+  const bool no_size = header.width < 1 || header.height < 1;
+  if (no_size && status != 0) refuse(decompressor);
+  if (no_size) throw Refusal("JPEG: the file ends inside its header");
   check_pixels(header.width, header.height);
   return header;
+}
+
+/// Where the next marker of a JPEG header begins, from `at` on; the file's end if there is none.
+std::size_t next_marker(std::span<const std::uint8_t> file, std::size_t at) {
+  while (at + 1 < file.size() && (file[at] != 0xFF || file[at + 1] == 0xFF || file[at + 1] == 0)) ++at;
+  return at + 1 < file.size() ? at : file.size();
+}
+
+/// Some programs leave stray bytes between the segments of the header. They harm nothing, but the library warns of them
+/// as it does of damaged pixels, so they are left out of this copy. From the first scan on nothing is touched.
+std::vector<std::uint8_t> without_stray_bytes(std::span<const std::uint8_t> file) {
+  constexpr std::uint8_t start_of_scan = 0xDA;
+  std::vector<std::uint8_t> clean(file.begin(), file.begin() + 2);
+  std::size_t at = next_marker(file, 2);
+  while (at + 4 <= file.size() && file[at + 1] != start_of_scan) {
+    const std::size_t end = at + 2 + (std::size_t{file[at + 2]} << 8 | file[at + 3]);
+    if (end > file.size()) break;
+    clean.insert(clean.end(), file.begin() + static_cast<std::ptrdiff_t>(at),
+                 file.begin() + static_cast<std::ptrdiff_t>(end));
+    at = next_marker(file, end);
+  }
+  clean.insert(clean.end(), file.begin() + static_cast<std::ptrdiff_t>(at), file.end());
+  return clean;
 }
 
 /// The strongest reduction by a power of two that keeps the shorter side at `least` pixels.
@@ -79,7 +105,8 @@ cv::Mat decompress(const Decompressor& decompressor, std::span<const std::uint8_
 
 }  // namespace
 
-Picture decode_jpeg(std::span<const std::uint8_t> file, const DecodeRequest& request) {
+Picture decode_jpeg(std::span<const std::uint8_t> original, const DecodeRequest& request) {
+  const std::vector<std::uint8_t> file = without_stray_bytes(original);
   const Decompressor decompressor(tjInitDecompress());
   if (!decompressor) throw std::bad_alloc();
   const Header header = read_header(decompressor, file);

@@ -2,9 +2,9 @@
 
 #include <png.h>
 
-#include <algorithm>
 #include <csetjmp>
 #include <cstring>
+#include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <string>
 #include <vector>
@@ -31,16 +31,15 @@ class PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  Picture read() {
+  /// RGB.
+  cv::Mat read() {
     attempt(read_header);
-    check_pixels(width(), height());
-    cv::Mat pixels(height(), width(), CV_8UC3);
-    for (int y = 0; y < height(); ++y) rows_.push_back(pixels.ptr(y));
+    check_pixels(png_get_image_width(png_, info_), png_get_image_height(png_, info_));
+    cv::Mat pixels(static_cast<int>(png_get_image_height(png_, info_)),
+                   static_cast<int>(png_get_image_width(png_, info_)), palette_size_ > 0 ? CV_8UC1 : CV_8UC3);
+    for (int y = 0; y < pixels.rows; ++y) rows_.push_back(pixels.ptr(y));
     attempt(read_pixels);
-    if (png_get_palette_max(png_, info_) >= palette_size_ && palette_size_ > 0) {
-      throw Refusal("PNG: a pixel's index lies outside the palette");
-    }
-    return {pixels, width(), height()};
+    return palette_size_ > 0 ? coloured(pixels) : pixels;
   }
   int orientation() const { return orientation_; }
 
@@ -52,20 +51,23 @@ class PngReader {
 
   static void read_header(PngReader& self) {
     png_read_info(self.png_, self.info_);
-    png_colorp palette = nullptr;
-    if (png_get_PLTE(self.png_, self.info_, &palette, &self.palette_size_) == 0) self.palette_size_ = 0;
-    if (png_get_color_type(self.png_, self.info_) != PNG_COLOR_TYPE_PALETTE) self.palette_size_ = 0;
+    if (png_get_color_type(self.png_, self.info_) != PNG_COLOR_TYPE_PALETTE) return;
+    png_get_PLTE(self.png_, self.info_, &self.palette_, &self.palette_size_);
   }
 
   static void read_pixels(PngReader& self) {
-    png_set_palette_to_rgb(self.png_);
-    png_set_expand_gray_1_2_4_to_8(self.png_);
-    png_set_scale_16(self.png_);
-    png_set_gray_to_rgb(self.png_);
-    png_set_strip_alpha(self.png_);
+    if (self.palette_size_ > 0) {
+      png_set_packing(self.png_);  // one index a byte; coloured here, where an index can be checked
+    } else {
+      png_set_expand_gray_1_2_4_to_8(self.png_);
+      png_set_scale_16(self.png_);
+      png_set_gray_to_rgb(self.png_);
+      png_set_strip_alpha(self.png_);
+    }
     png_set_interlace_handling(self.png_);
     png_read_update_info(self.png_, self.info_);
-    if (png_get_rowbytes(self.png_, self.info_) != std::size_t{3} * png_get_image_width(self.png_, self.info_)) {
+    const std::size_t pixel_bytes = self.palette_size_ > 0 ? 1 : 3;
+    if (png_get_rowbytes(self.png_, self.info_) != pixel_bytes * png_get_image_width(self.png_, self.info_)) {
       png_error(self.png_, "a colour type that does not become RGB");
     }
     png_read_image(self.png_, self.rows_.data());
@@ -73,6 +75,20 @@ class PngReader {
     png_bytep exif = nullptr;
     png_uint_32 size = 0;
     if (png_get_eXIf_1(self.png_, self.info_, &size, &exif) != 0) self.orientation_ = exif_orientation({exif, size});
+  }
+
+  cv::Mat coloured(const cv::Mat& indices) const {
+    double largest = 0;
+    cv::minMaxLoc(indices, nullptr, &largest);
+    if (largest >= palette_size_) throw Refusal("PNG: a pixel's index lies outside the palette");
+    cv::Mat pixels(indices.size(), CV_8UC3);
+    for (int y = 0; y < indices.rows; ++y) {
+      for (int x = 0; x < indices.cols; ++x) {
+        const png_color& colour = palette_[indices.at<std::uint8_t>(y, x)];
+        pixels.at<cv::Vec3b>(y, x) = {colour.red, colour.green, colour.blue};
+      }
+    }
+    return pixels;
   }
 
   static void on_read(png_structp png, png_bytep into, std::size_t count) {
@@ -89,14 +105,12 @@ class PngReader {
   // Warnings are about side matters (a wrong colour profile, text chunks) that real files are full of.
   static void on_warning(png_structp, png_const_charp) {}
 
-  int width() const { return static_cast<int>(std::min<png_uint_32>(png_get_image_width(png_, info_), INT32_MAX)); }
-  int height() const { return static_cast<int>(std::min<png_uint_32>(png_get_image_height(png_, info_), INT32_MAX)); }
-
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::span<const std::uint8_t> rest_;
   std::vector<png_bytep> rows_;
-  int palette_size_ = 0;  // 0 where pixels are not indices
+  png_colorp palette_ = nullptr;  // libpng's
+  int palette_size_ = 0;          // 0 where pixels are not indices
   int orientation_ = 1;
   char message_[200] = "";
 };
@@ -105,9 +119,10 @@ class PngReader {
 
 Picture decode_png(std::span<const std::uint8_t> file, const DecodeRequest& request) {
   PngReader reader(file);
-  Picture picture = reader.read();
+  Picture picture{reader.read(), 0, 0};
   make_upright(picture.pixels, reader.orientation());
-  if (reader.orientation() >= 5) std::swap(picture.width, picture.height);
+  picture.width = picture.pixels.cols;
+  picture.height = picture.pixels.rows;
   if (request.channels == 1) cv::cvtColor(picture.pixels, picture.pixels, cv::COLOR_RGB2GRAY);
   return picture;
 }
