@@ -1,4 +1,7 @@
 // What this process may use of its machine, and settings every program of ours makes once at its start.
+//
+// Counts are logical cores. Thread-safe but for keep_large_blocks(), which is called once before threads start. No
+// errors: where the system does not tell, the answer is the machine's number of cores.
 #pragma once
 #include <cstdint>
 

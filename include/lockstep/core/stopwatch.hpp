@@ -1,4 +1,6 @@
-// Seconds on the steady clock, and their sum over repeated spans. Values; one thread at a time each.
+// Seconds on the steady clock, and their sum over repeated spans.
+//
+// Wall time in seconds as double, not affected by changes of the system's clock. Values; one thread at a time each.
 #pragma once
 #include <chrono>
 

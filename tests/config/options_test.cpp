@@ -1,0 +1,131 @@
+#include "lockstep/config/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
+#include "support/tiny_data_set.hpp"
+
+namespace lockstep {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Options train(Words words) {
+  words.insert(words.end(), {"--data", "d", "--run", "r"});
+  return Options::parse(Command::train, words);
+}
+
+/// The sentence of the usage error that parsing ends in.
+std::string fault(const Words& words) {
+  try {
+    RunConfig::from(train(words));
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), Exit::usage);
+    EXPECT_FALSE(error.hint().empty()) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error for " << words.front();
+  return "";
+}
+
+TEST(Options, CommandLineWinsOverFileWinsOverDefault) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "a.ini", "[training]\nlr = 0.5\nepochs = 7\n");
+  const Options options = train({"--config", (folder / "a.ini").string(), "--epochs", "3"});
+  EXPECT_EQ(options.real("lr"), 0.5);
+  EXPECT_EQ(options.integer("epochs"), 3);
+  EXPECT_EQ(options.integer("batch"), 64);
+  EXPECT_TRUE(options.said("lr"));
+  EXPECT_FALSE(options.said("batch"));
+}
+
+TEST(Options, EverySpellingOfASwitch) {
+  EXPECT_TRUE(train({"--augment"}).flag("augment"));
+  EXPECT_TRUE(train({"--augment=true"}).flag("augment"));
+  EXPECT_FALSE(train({"--augment=false"}).flag("augment"));
+  EXPECT_FALSE(train({"--no-batch-norm"}).flag("batch-norm"));
+}
+
+TEST(Options, BadValuesAreRefusedWithNameAndFix) {
+  EXPECT_NE(fault({"--lr", "nan"}).find("--lr"), std::string::npos);
+  EXPECT_NE(fault({"--lr", "inf"}).find("finite"), std::string::npos);
+  EXPECT_NE(fault({"--lr", "0"}).find("out of range"), std::string::npos);
+  EXPECT_NE(fault({"--epochs", "2.5"}).find("whole number"), std::string::npos);
+  EXPECT_NE(fault({"--epochs", "99999999999999999999"}).find("whole number"), std::string::npos);
+  EXPECT_NE(fault({"--epochs="}).find("empty"), std::string::npos);
+  EXPECT_NE(fault({"--filters", "3,,4"}).find("empty element"), std::string::npos);
+  EXPECT_NE(fault({"--metric", "acuracy"}).find("accuracy|macro-recall"), std::string::npos);
+  EXPECT_NE(fault({"--batch-norm-stats", "group:1"}).find("group"), std::string::npos);
+  EXPECT_NE(fault({"--kernels", "4"}).find("even"), std::string::npos);
+  EXPECT_NE(fault({"--kernels", "3,3"}).find("2 values for 5 layers"), std::string::npos);
+  EXPECT_NE(fault({"--crop-scale", "1,0.5"}).find("pair"), std::string::npos);
+  EXPECT_NE(fault({"--augment=maybe"}).find("neither"), std::string::npos);
+}
+
+TEST(Options, MisspeltNamesFindTheirNeighbour) {
+  EXPECT_NE(fault({"--epoch", "3"}).find("did you mean epochs?"), std::string::npos);
+  EXPECT_NE(fault({"--learning-rate", "3"}).find("no option --learning-rate"), std::string::npos);
+  // Boost would guess a unique prefix; a typing mistake must not become another option.
+  EXPECT_NE(fault({"--filt", "3"}).find("no option"), std::string::npos);
+}
+
+TEST(Options, ConfigFilesNameFileAndLine) {
+  const auto fault_of = [](const std::string& text) -> std::string {
+    try {
+      Options::from_ini(Command::train, text, "x.ini");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_NE(fault_of("data = a\nrunn = 3\n").find("x.ini:2"), std::string::npos);
+  EXPECT_NE(fault_of("data = a\n[model]\nlr = 3\n").find("move it to [training]"), std::string::npos);
+  EXPECT_NE(fault_of("data = a\nlr = 1\nlr = 2\n").find("set twice (line 2 too)"), std::string::npos);
+  EXPECT_NE(fault_of("data = a\nnonsense\n").find("neither a section"), std::string::npos);
+  EXPECT_NE(fault_of("data = a\nlr = nan\n").find("x.ini:2"), std::string::npos);
+  EXPECT_NE(fault_of("lr = 0.1\n").find("--data is missing"), std::string::npos);
+  EXPECT_NE(fault_of("data = a\nprint-model = true\n").find("command line"), std::string::npos);
+}
+
+TEST(Options, TheWrittenConfigReadsBackToItself) {
+  const Options options = train({"--filters", "8,16", "--augment", "--lr", "0.125", "--metric", "loss"});
+  const std::string text = options.to_ini();
+  EXPECT_EQ(Options::from_ini(Command::train, text, "again").to_ini(), text);
+}
+
+TEST(OptionTable, HasNoNameTwiceInACommandAndOnlyDefaultsThatParse) {
+  for (const CommandRow& command : command_table()) {
+    std::set<std::string_view> names;
+    std::map<std::string, std::string> defaults;
+    for (const OptionRow& row : option_table()) {
+      if ((row.commands & static_cast<unsigned>(command.command)) == 0) continue;
+      EXPECT_TRUE(names.insert(row.name).second) << row.name;
+      if (row.required) defaults[std::string(row.name)] = row.type == OptionType::choice ? std::string(row.value.substr(0, row.value.find('|'))) : "x";
+      else if (!row.fallback.empty()) defaults[std::string(row.name)] = row.fallback;
+    }
+    EXPECT_NO_THROW(Options::from_values(command.command, defaults)) << command.name;
+  }
+}
+
+TEST(Help, FitsAScreenAndEndsWithAnExample) {
+  for (const CommandRow& command : command_table()) {
+    const std::string text = help_text(command.command, false);
+    EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 48) << command.name;
+    EXPECT_NE(text.find("\nexample: lockstep " + std::string(command.name)), std::string::npos);
+  }
+}
+
+TEST(RunConfig, ExpandsOneValueToAllLayers) {
+  const RunConfig config = RunConfig::from(train({"--filters", "8,16,32", "--dense", "20,10", "--activation", "relu", "--dropout-conv", "0.25"}));
+  EXPECT_EQ(config.model.kernels, (std::vector<std::int64_t>{3, 3, 3}));
+  EXPECT_EQ(config.model.activations.size(), 5u);
+  EXPECT_EQ(config.model.dropout_conv, (std::vector<double>{0.25, 0.25, 0.25}));
+  EXPECT_EQ(config.model.dropout_dense.size(), 2u);
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,58 @@
+#include "lockstep/evaluate/evaluator.hpp"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "comm/rank_threads.hpp"
+#include "lockstep/model/custom_cnn.hpp"
+#include "support/tiny_data_set.hpp"
+
+namespace lockstep {
+namespace {
+
+using testing::run_ranks;
+using testing::TemporaryFolder;
+using testing::write_tiny_data_set;
+
+class Evaluators : public ::testing::Test {
+ protected:
+  std::string metrics_on(int ranks, std::int64_t threads) {
+    std::vector<std::string> json(static_cast<std::size_t>(ranks));
+    run_ranks(ranks, [&](Communicator& communicator) {
+      const DataSplit split(folder_.path(), manifest_, "train");
+      const auto model = make_custom_cnn(config_, {3, 8, 3}, 1);
+      const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
+      const Evaluation evaluation = evaluate(*model, split, transform, 3, {8, threads, true}, communicator);
+      std::set<std::int64_t> ids;
+      for (const Prediction& p : evaluation.predictions) ids.insert(p.id);
+      EXPECT_EQ(ids.size(), 101u) << "every sample once";
+      EXPECT_EQ(evaluation.predictions.size(), 101u);
+      json[static_cast<std::size_t>(communicator.rank())] = metrics_json(evaluation.metrics, manifest_.classes, "train");
+    });
+    for (const std::string& of_rank : json) EXPECT_EQ(of_rank, json[0]);
+    return json[0];
+  }
+
+  TemporaryFolder folder_;
+  Manifest manifest_ = write_tiny_data_set(folder_.path(), {8, 3, 3, 101, 7, 5, 20});  // 101 = 3·32 + 5
+  CustomCnnConfig config_ = RunConfig::from(Options::from_values(Command::train, {{"data", "d"}, {"filters", "8,16"}, {"activation", "mish"}})).model;
+};
+
+TEST_F(Evaluators, GiveTheSameBytesForEveryNumberOfRanksAndThreads) {
+  const std::string one = metrics_on(1, 1);
+  for (const int ranks : {1, 2, 3, 4, 5}) {
+    for (const std::int64_t threads : {1, 2}) EXPECT_EQ(metrics_on(ranks, threads), one) << ranks << " ranks, " << threads << " threads";
+  }
+}
+
+TEST_F(Evaluators, LeaveTheThreadCountAsItWas) {
+  at::set_num_threads(2);
+  metrics_on(1, 2);
+  EXPECT_EQ(at::get_num_threads(), 2);
+  at::set_num_threads(1);
+}
+
+}  // namespace
+}  // namespace lockstep
