@@ -19,7 +19,7 @@ debian_packages=(
   libopenmpi-dev openmpi-bin                                                  # processes, all-reduce between CPUs
   libhdf5-dev libxxhash-dev zlib1g-dev                                        # data sets: format, checksums, gzip
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev            # resizing and decoding
-  libturbojpeg0-dev libjpeg-dev                                               # JPEG that reports damage; jpeglib.h
+  libturbojpeg0-dev libjpeg-dev libpng-dev                                    # decoding that reports damage
   libboost-program-options-dev libspdlog-dev libfmt-dev nlohmann-json3-dev    # options, log, JSON
   libgtest-dev libgmock-dev libbenchmark-dev                                  # tests
   python3 python3-venv ca-certificates                                        # pip, which fetches LibTorch
