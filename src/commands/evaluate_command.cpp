@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "commands/answers.hpp"
 #include "commands/ranks.hpp"
+#include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/files.hpp"
@@ -65,10 +65,12 @@ Exit evaluate_run(const Options& options, World& world, const Log& log) {
 }  // namespace
 
 Exit evaluate_command(const std::vector<std::string>& words) {
-  const Options options = Options::parse(Command::evaluate, words);
-  if (answer_questions(options)) return Exit::done;
   keep_large_blocks();
-  return run_in_world("evaluate", [&](World& world, const Log& log) { return evaluate_run(options, world, log); });
+  return run_in_world("lockstep evaluate", [&](World& world, const Log& log) {
+    const Options options = Options::parse(Command::evaluate, words);
+    if (const auto answer = answer_to_questions(options)) return say(world, *answer);
+    return evaluate_run(options, world, log);
+  });
 }
 
 }  // namespace lockstep

@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "commands/answers.hpp"
 #include "commands/ranks.hpp"
+#include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/machine.hpp"
@@ -14,11 +14,11 @@
 namespace lockstep {
 namespace {
 
-void print_model(const RunConfig& config) {
+std::string model_table(const RunConfig& config) {
   const Manifest manifest = Manifest::load(config.loader.data);
   const InputPlan input = plan_input(config.loader, manifest);
   const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
-  fmt::print("{}", format_summary(summarise_custom_cnn(config.model, shape)));
+  return format_summary(summarise_custom_cnn(config.model, shape));
 }
 
 std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input, const World& world) {
@@ -56,16 +56,15 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
 }  // namespace
 
 Exit train_command(const std::vector<std::string>& words) {
-  const Options options = Options::parse(Command::train, words);
-  if (answer_questions(options)) return Exit::done;
-  const RunConfig config = RunConfig::from(options);
-  if (options.flag("print-model")) {
-    print_model(config);
-    return Exit::done;
-  }
-  if (!options.has("run")) options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
   keep_large_blocks();
-  return run_in_world("train", [&](World& world, const Log& log) { return train(config, options, world, log); });
+  return run_in_world("lockstep train", [&](World& world, const Log& log) {
+    const Options options = Options::parse(Command::train, words);
+    if (const auto answer = answer_to_questions(options)) return say(world, *answer);
+    const RunConfig config = RunConfig::from(options);
+    if (options.flag("print-model")) return say(world, model_table(config));
+    if (!options.has("run")) options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
+    return train(config, options, world, log);
+  });
 }
 
 }  // namespace lockstep

@@ -36,6 +36,13 @@ std::string option_line(const OptionRow& row) {
 
 }  // namespace
 
+std::optional<std::string> answer_to_questions(const Options& options) {
+  if (options.flag("help") || options.flag("help-all")) return help_text(options.command(), options.flag("help-all"));
+  if (options.flag("help-markdown")) return markdown_table(options.command());
+  if (options.flag("print-config")) return options.to_ini();
+  return std::nullopt;
+}
+
 std::string help_text(Command command, bool all) {
   const CommandRow& row = row_of(command);
   std::string text = fmt::format("lockstep {}: {}\n\nusage: {}\n\n", row.name, row.summary, row.usage);

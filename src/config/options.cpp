@@ -15,7 +15,7 @@ namespace lockstep {
 namespace po = boost::program_options;
 namespace {
 
-constexpr std::string_view switches[] = {"help", "help-all", "print-config"};
+constexpr std::string_view switches[] = {"help", "help-all", "help-markdown", "print-config"};
 
 bool belongs(const OptionRow& row, Command command) { return (row.commands & static_cast<unsigned>(command)) != 0; }
 

@@ -5,6 +5,8 @@
 #include <hdf5.h>
 
 #include <bit>
+#include <cstdlib>
+#include <string_view>
 #include <type_traits>
 
 #include "lockstep/core/error.hpp"
@@ -18,8 +20,13 @@ static_assert(std::endian::native == std::endian::little,
 
 constexpr hsize_t block_alignment = 4096;  // a page: image blocks can be mapped
 
-/// The library keeps one setting per thread, so every way in from outside calls this.
-void silence_library() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+/// Every way in from outside calls this: the library keeps its setting for printing per thread, and must be told before
+/// its first use not to clean up at exit. Files are closed by their owners here, and that cleaning up crashes where a
+/// file could not be closed because the disk was full (1.10.8).
+void silence_library() {
+  H5dont_atexit();  // fails, harmlessly, after the first time
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 herr_t keep_description(unsigned, const H5E_error2_t* entry, void* text) {
   if (entry->desc != nullptr) *static_cast<std::string*>(text) = entry->desc;
@@ -35,9 +42,17 @@ std::string library_reason() {
   return reason == outermost ? reason : fmt::format("{} ({})", outermost, reason);
 }
 
+/// The system's error number that HDF5's description quotes ("…, errno = 28, …"); 0 if it quotes none.
+int quoted_errno(const std::string& reason) {
+  constexpr std::string_view label = "errno = ";
+  const std::size_t at = reason.find(label);
+  return at == std::string::npos ? 0 : std::atoi(reason.c_str() + at + label.size());
+}
+
 [[noreturn]] void fail(const std::string& what, const std::string& where) {
-  throw Error(what + ": " + library_reason(), where,
-              "if the file was read: pack or copy it again; if it was written: check free space and rights");
+  const std::string reason = library_reason();
+  if (const int code = quoted_errno(reason); code != 0) throw system_error(what, where, code);
+  throw Error(what + ": " + reason, where, "the file is damaged or not what its name says: copy or pack it again");
 }
 
 /// The one place that looks at return values: negative is failure in all of HDF5.

@@ -21,7 +21,8 @@ class Options {
  public:
   /// Parses the words behind the command's name. Accepts --name value, --name=value, for switches also --name and
   /// --no-name; reads --config FILE (INI; sections are the table's groups or absent).
-  /// --help, --help-all and --print-config are set as switches for the caller to act on; with --help nothing is required.
+  /// --help, --help-all, --help-markdown and --print-config are switches for the caller to act on; with one of them
+  /// nothing is required.
   static Options parse(Command command, const std::vector<std::string>& words);
 
   /// The defaults of a command with the given values on top, checked the same way. For tests and for reading a run.
@@ -66,6 +67,8 @@ class Options {
   std::map<std::string, Value, std::less<>> values_;
 };
 
+/// What to print if the words only asked something (--help, --help-all, --help-markdown, --print-config).
+std::optional<std::string> answer_to_questions(const Options& options);
 /// The help of a command: the common options (all: every option), one line each, and an example that works.
 std::string help_text(Command command, bool all);
 /// The overview of all commands.

@@ -1,6 +1,7 @@
 // images.h5: one row per source image that packing met, refused ones included. Read by audits and by predict only.
 //
-//   /path    UTF-8 strings relative to the input folder ("idx:123" for the 123rd image of an IDX file)
+//   /path    UTF-8 strings relative to the input folder (file names as the system gives
+//            them), or a name such as "train:123" (IDX files) or "generated:123"; counted from 0
 //   /split   UTF-8 strings; empty for refused images
 //   /label   int32, −1 where unknown
 //   /width, /height   int32, of the source image; 0 where it could not be read

@@ -4,7 +4,8 @@
 // channels-last image batch seen flat. Compiled for AVX-512, AVX2 and plain x86-64 in one binary, chosen at start.
 // exp is a polynomial of degree 6 after range reduction (relative error below 3e-7, checked against libm in the tests).
 // Mish (Misra 2019) with one exponential: with w = eˣ and n = w(w + 2), tanh(softplus(x)) = n / (n + 2).
-// All functions are pure in their outputs and may run on several threads over disjoint rows.
+// All functions are pure in their outputs and may run on several threads over disjoint rows. Arrays do not overlap. The
+// bits of a result depend on neither instruction set nor alignment nor row (no contraction to fused multiply-adds).
 #pragma once
 #include <cstdint>
 
@@ -16,7 +17,7 @@ enum class Curve { identity, relu, silu, mish };  ///< what follows the affine p
 /// with a large mean survives).
 void channel_sums(const float* x, std::int64_t rows, std::int64_t channels, double* sum, double* square);
 
-/// y = curve(x · scale[c] + shift[c]). `y` may be `x`.
+/// y = curve(x · scale[c] + shift[c]).
 void affine_curve(Curve curve, const float* x, std::int64_t rows, std::int64_t channels, const float* scale,
                   const float* shift, float* y);
 
