@@ -1,0 +1,99 @@
+#include "preprocess/class_folders.hpp"
+
+#include <gtest/gtest.h>
+
+#include "test_files.hpp"
+
+namespace lockstep::preprocess {
+namespace {
+
+using Splits = std::map<std::string, std::string>;
+
+class ClassFoldersTest : public ::testing::Test {
+ protected:
+  Listing list(const Splits& folder_as = {}) const { return ClassFolders(folder_.path(), folder_as).list(); }
+  std::string failure(const Splits& folder_as = {}) const {
+    return failure_of([&] { list(folder_as); });
+  }
+  void touch(const std::string& name) const { folder_.file(name, "x"); }
+  TemporaryFolder folder_;
+};
+
+TEST_F(ClassFoldersTest, LabelsFollowTheByteOrderOfNames) {
+  for (const char* name : {"b/1.jpg", "a/sub/2.png", "Z/3.JPEG", "a/1.jpg", "\u00e9/noextension"}) touch(name);
+  const Listing listing = list();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"Z", "a", "b", "\u00e9"}));
+  ASSERT_EQ(listing.candidates.size(), 5u);
+  EXPECT_EQ(listing.candidates[0], (Candidate{"Z/3.JPEG", "", "", 0}));
+  EXPECT_EQ(listing.candidates[2], (Candidate{"a/sub/2.png", "", "", 1}));
+}
+
+TEST_F(ClassFoldersTest, OtherFilesAreRefusedHiddenOnesSkipped) {
+  for (const char* name : {"a/1.jpg", "a/.DS_Store", "a/Thumbs.db", "a/notes.txt", ".git/x/1.jpg", "beside.jpg"})
+    touch(name);
+  const Listing listing = list();
+  ASSERT_EQ(listing.candidates.size(), 4u);
+  std::map<std::string, std::string> refusals;
+  for (const Candidate& candidate : listing.candidates) refusals[candidate.path] = candidate.refusal;
+  EXPECT_EQ(refusals["a/1.jpg"], "");
+  EXPECT_EQ(refusals["a/Thumbs.db"], "not an image by its extension");
+  EXPECT_EQ(refusals["a/notes.txt"], "not an image by its extension");
+  EXPECT_EQ(refusals["beside.jpg"], "lies outside any class folder");
+}
+
+TEST_F(ClassFoldersTest, GivenSplitsAreKept) {
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/2.jpg", "test/b/3.jpg"}) touch(name);
+  Splits found;
+  for (const Candidate& candidate : list().candidates) found[candidate.path] = candidate.given_split;
+  EXPECT_EQ(found, (Splits{{"train/a/1.jpg", "train"},
+                           {"train/b/1.jpg", "train"},
+                           {"val/a/2.jpg", "validation"},
+                           {"test/b/3.jpg", "test"}}));
+}
+
+TEST_F(ClassFoldersTest, FolderAsMapsGivenSplits) {
+  for (const char* name : {"train/a/1.jpg", "val/a/2.jpg"}) touch(name);
+  EXPECT_EQ(list({{"val", "test"}}).candidates[1].given_split, "test");
+  EXPECT_EQ(list({{"val", "valid"}}).candidates[1].given_split, "validation");
+  EXPECT_CONTAINS(failure({{"vall", "test"}}), "no folder 'vall' in the input");
+}
+
+TEST_F(ClassFoldersTest, ContradictionsAreErrors) {
+  EXPECT_CONTAINS(failure(), "no class folders");
+  touch("val/a/1.jpg");
+  EXPECT_CONTAINS(failure(), "none for training");
+  touch("train/a/1.jpg");
+  touch("extra/a/1.jpg");
+  EXPECT_CONTAINS(failure(), "'extra' lies beside the split folder 'train'");
+  EXPECT_EQ(failure({{"extra", "more"}}), "no error");
+  touch("val/stranger/1.jpg");
+  EXPECT_CONTAINS(failure({{"extra", "more"}}), "class 'stranger' is not among the 1 training classes");
+}
+
+TEST_F(ClassFoldersTest, EmptyClassesAreNamed) {
+  touch("a/1.jpg");
+  touch("b/readme.txt");
+  EXPECT_CONTAINS(failure(), "no images in the class folder");
+  EXPECT_CONTAINS(failure(), "/b");
+}
+
+TEST_F(ClassFoldersTest, MissingInputAndCirclesOfLinksAreErrors) {
+  EXPECT_CONTAINS(failure_of([&] { ClassFolders(folder_ / "none", {}); }), "no such folder");
+  touch("a/1.jpg");
+  std::filesystem::create_directory_symlink("../a", folder_ / "a/again");
+  EXPECT_CONTAINS(failure(), "link");
+}
+
+TEST_F(ClassFoldersTest, ListingsTravelAsBytes) {
+  for (const char* name : {"a/1.jpg", "a/bad\xFFname.jpg", "b/1.txt", "b/2.jpg"}) touch(name);
+  const Listing listing = list();
+  EXPECT_EQ(Listing::from_bytes(listing.to_bytes()), listing);
+}
+
+TEST_F(ClassFoldersTest, ClassNamesMustBeUtf8) {
+  touch("a\xFF/1.jpg");
+  EXPECT_CONTAINS(failure(), "not UTF-8");
+}
+
+}  // namespace
+}  // namespace lockstep::preprocess

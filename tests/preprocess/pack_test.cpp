@@ -1,0 +1,262 @@
+#include "preprocess/pack.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lockstep/data/image_table.hpp"
+#include "lockstep/data/manifest.hpp"
+#include "lockstep/data/shard.hpp"
+#include "preprocess/output_folder.hpp"
+#include "preprocess/shard_job.hpp"
+#include "test_files.hpp"
+
+namespace lockstep::preprocess {
+namespace {
+namespace fs = std::filesystem;
+
+class PackTest : public ::testing::Test {
+ protected:
+  using Values = std::map<std::string, std::string>;
+
+  PackTest() { log_.quiet(); }
+
+  /// Packs class folders below in/ into `output`, unless `values` say otherwise.
+  Manifest pack_into(const std::string& output, Values values = {}) {
+    values.emplace("source", "class-folders");
+    if (values["source"] != "generated") values.emplace("input", (folder_ / "in").string());
+    values.emplace("output", (folder_ / output).string());
+    values.emplace("side", "16");
+    pack(PackSettings::from(Options::from_values(Command::preprocess, values)), world_, log_);
+    return Manifest::load(folder_ / output);
+  }
+  std::string failure(const std::string& output, const Values& values = {}) {
+    return failure_of([&] { pack_into(output, values); });
+  }
+  /// `count` images of each of the classes a and b.
+  void make_images(int count) const {
+    for (int i = 0; i < count; ++i) {
+      folder_.file("in/a/" + std::to_string(i) + ".png", encoded(".png", {20 + i, 30}, i));
+      folder_.file("in/b/" + std::to_string(i) + ".jpg", encoded(".jpg", {40, 24 + i}, 200 - i));
+    }
+  }
+  std::vector<Shard> shards(const std::string& output, const Manifest& manifest, const std::string& split) const {
+    std::vector<Shard> opened;
+    for (const ShardEntry& entry : manifest.split(split).shards) {
+      Shard::verify(folder_ / output / entry.file, entry);
+      opened.emplace_back(folder_ / output / entry.file, entry, manifest.shape,
+                          static_cast<std::int64_t>(manifest.classes.size()));
+    }
+    return opened;
+  }
+
+  TemporaryFolder folder_;
+  World world_;
+  Log log_{0, 1};
+};
+
+TEST_F(PackTest, MakesAWholeDataSet) {
+  make_images(10);
+  const Manifest manifest = pack_into("out");
+  EXPECT_EQ(manifest.classes, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(manifest.shape, (ImageShape{16, 16, 3}));
+  EXPECT_EQ(manifest.split("test").samples, 2);
+  EXPECT_EQ(manifest.split("validation").samples, 4);
+  EXPECT_EQ(manifest.split("train").class_counts, (std::vector<std::int64_t>{7, 7}));
+  const auto rows = read_image_table(folder_ / "out/images.h5");
+  ASSERT_EQ(rows.size(), 20u);
+  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, "ok", ""}));
+  for (const SplitEntry& split : manifest.splits) {
+    for (const Shard& shard : shards("out", manifest, split.name)) {
+      for (std::int64_t i = 0; i < shard.samples(); ++i) {
+        const ImageRow& row = rows.at(static_cast<std::size_t>(shard.id(i)));
+        EXPECT_EQ(row.split, split.name);
+        EXPECT_EQ(row.label, shard.label(i));
+      }
+    }
+  }
+}
+
+TEST_F(PackTest, PixelsAreTheFittedPicture) {
+  make_images(3);
+  const Manifest manifest = pack_into("out", {{"side", "24"}, {"validation", "0"}, {"test", "0"}});
+  const auto shard = std::move(shards("out", manifest, "train")[0]);
+  std::vector<std::uint8_t> stored(24 * 24 * 3);
+  shard.read(1, stored);
+  cv::Mat picture = cv::imread((folder_ / "in/a/1.png").string());
+  cv::Mat rgb(picture.size(), CV_8UC3);
+  cv::mixChannels(picture, rgb, {0, 2, 1, 1, 2, 0});
+  const cv::Mat expected = fit_picture(rgb, {24, 24}, Fit::crop);
+  EXPECT_TRUE(std::equal(stored.begin(), stored.end(), expected.data));
+}
+
+TEST_F(PackTest, MeanAndStdAreThoseOfTheTrainingPixels) {
+  make_images(6);
+  const Manifest manifest = pack_into("out");
+  double sum = 0, squares = 0, count = 0;
+  for (const Shard& shard : shards("out", manifest, "train")) {
+    std::vector<std::uint8_t> image(16 * 16 * 3);
+    for (std::int64_t i = 0; i < shard.samples(); ++i) {
+      shard.read(i, image);
+      for (std::size_t at = 1; at < image.size(); at += 3) {
+        sum += image[at];
+        squares += image[at] * image[at];
+        ++count;
+      }
+    }
+  }
+  EXPECT_NEAR(manifest.mean[1], sum / count, 1e-9);
+  EXPECT_NEAR(manifest.std[1], std::sqrt(squares / count - sum / count * sum / count), 1e-9);
+}
+
+TEST_F(PackTest, ThreadsAndShardSizesChangeNoImage) {
+  make_images(10);
+  pack_into("one", {{"threads", "1"}});
+  pack_into("many", {{"threads", "7"}});
+  for (const char* file : {"manifest.json", "images.h5", "shards/train-00000.h5", "shards/test-00000.h5"}) {
+    EXPECT_EQ(read_file(folder_ / ("one/" + std::string(file))), read_file(folder_ / ("many/" + std::string(file))))
+        << file;
+  }
+}
+
+TEST_F(PackTest, ShardsAreCutByTheirBytes) {
+  const Manifest manifest = pack_into("out", {{"source", "generated"},
+                                              {"images", "40"},
+                                              {"side", "256"},
+                                              {"shard-mib", "1"},
+                                              {"test", "0"},
+                                              {"validation", "0"}});
+  const SplitEntry& train = manifest.split("train");  // 192 KiB an image: 5 a shard
+  ASSERT_EQ(train.shards.size(), 8u);
+  EXPECT_EQ(train.shards[7].file, "shards/train-00007.h5");
+  EXPECT_EQ(shards("out", manifest, "train")[7].id(4), 39);
+}
+
+TEST_F(PackTest, DamagedImagesAreRecordedAndMoveNoOther) {
+  make_images(10);
+  const Manifest clean = pack_into("clean");
+  const auto before = read_image_table(folder_ / "clean/images.h5");
+  const std::string good = read_file(folder_ / "in/b/4.jpg");
+  folder_.file("in/b/4.jpg", good.substr(0, good.size() - 50));
+  const Manifest manifest = pack_into("out");
+  EXPECT_EQ(manifest.status_counts.at("refused"), 1);
+  EXPECT_EQ(manifest.status_counts.at("ok"), 19);
+  const auto rows = read_image_table(folder_ / "out/images.h5");
+  for (std::size_t id = 0; id < rows.size(); ++id) {
+    if (rows[id].path == "b/4.jpg") {
+      EXPECT_EQ(rows[id], (ImageRow{"b/4.jpg", "", 1, 0, 0, "refused", "JPEG: Premature end of JPEG file"}));
+    } else {
+      EXPECT_EQ(rows[id], before[id]);
+    }
+  }
+}
+
+TEST_F(PackTest, StrictEndsAtTheFirstAndLeavesNothing) {
+  make_images(4);
+  folder_.file("in/b/x.jpg", "not a picture");
+  EXPECT_CONTAINS(failure("out", {{"strict", "true"}}),
+                  "an image cannot be used: not an image of a known format · b/x.jpg");
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(PackTest, OnlyDamagedImagesAreAnError) {
+  for (const char* name : {"in/a/1.jpg", "in/a/2.jpg", "in/b/1.jpg"}) folder_.file(name, "not a picture");
+  EXPECT_CONTAINS(failure("out"), "none of the training images can be used");
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(PackTest, AnExistingDataSetIsKept) {
+  make_images(4);
+  pack_into("out");
+  const std::string before = read_file(folder_ / "out/manifest.json");
+  EXPECT_CONTAINS(failure("out"), "a data set is here already");
+  EXPECT_EQ(read_file(folder_ / "out/manifest.json"), before);
+}
+
+TEST_F(PackTest, AnUnfinishedOneIsReplaced) {
+  make_images(4);
+  folder_.file("out/shards/train-00017.h5", "old");
+  folder_.file("out/shards/.train-00018.h5.partial", "old");
+  folder_.file("out/.manifest.json.partial", "old");
+  pack_into("out");
+  EXPECT_FALSE(fs::exists(folder_ / "out/shards/train-00017.h5"));
+  EXPECT_FALSE(fs::exists(folder_ / "out/shards/.train-00018.h5.partial"));
+  EXPECT_FALSE(fs::exists(folder_ / "out/.manifest.json.partial"));
+}
+
+TEST_F(PackTest, OthersFilesAreNeverRemoved) {
+  make_images(4);
+  folder_.file("out/thesis.tex", "years of work");
+  EXPECT_CONTAINS(failure("out"), "it holds thesis.tex");
+  folder_.file("other/shards/notes.txt", "mine");
+  EXPECT_CONTAINS(failure("other"), "it holds notes.txt");
+  EXPECT_TRUE(fs::exists(folder_ / "out/thesis.tex"));
+  EXPECT_TRUE(fs::exists(folder_ / "other/shards/notes.txt"));
+}
+
+TEST_F(PackTest, OutputInsideInputIsRefused) {
+  make_images(4);
+  EXPECT_CONTAINS(failure("in/packed"), "the output lies inside the input");
+}
+
+TEST_F(PackTest, TooLittleSpaceIsSaidFirst) {
+  const OutputFolder output(folder_ / "out", {});
+  EXPECT_CONTAINS(failure_of([&] { output.prepare(std::uint64_t{1} << 60); }), "MiB are free");
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(PackTest, SettingsThatContradictAreUsageErrors) {
+  EXPECT_CONTAINS(failure("out", {{"channels", "2"}}), "channels");
+  EXPECT_CONTAINS(failure("out", {{"folder-as", "val"}}), "'val' is not GIVEN=SPLIT");
+  EXPECT_CONTAINS(failure("out", {{"source", "generated"}, {"input", "x"}}), "generated pictures have no input");
+  EXPECT_CONTAINS(failure("out", {{"input", "missing"}}), "no such folder");
+}
+
+TEST_F(PackTest, GeneratedPicturesFollowTheSeed) {
+  const Values few = {{"source", "generated"}, {"images", "60"}};
+  const Manifest first = pack_into("a", few), again = pack_into("b", few);
+  EXPECT_EQ(first.digest(), again.digest());
+  Values other = few;
+  other["seed"] = "1";
+  EXPECT_NE(first.digest(), pack_into("c", other).digest());
+  EXPECT_EQ(first.classes.size(), 10u);
+}
+
+TEST_F(PackTest, CaltechHasAllItsPhotographs) {
+  const auto input = test_data("caltech10-natural");
+  if (!input) GTEST_SKIP() << "no caltech10-natural: set LOCKSTEP_TEST_DATA";
+  const Manifest manifest = pack_into("out", {{"input", input->string()}, {"side", "64"}});
+  EXPECT_EQ(manifest.split("train").samples, 702);
+  EXPECT_EQ(manifest.split("validation").samples, 172);
+  EXPECT_EQ(manifest.find_split("test"), nullptr);
+  EXPECT_FALSE(manifest.status_counts.contains("refused"));
+}
+
+TEST_F(PackTest, FashionMnistHasItsKnownStatistics) {
+  const auto input = test_data("fashion-mnist");
+  if (!input) GTEST_SKIP() << "no fashion-mnist: set LOCKSTEP_TEST_DATA";
+  const Manifest manifest = pack_into(
+      "out", {{"source", "idx"}, {"input", input->string()}, {"side", "28"}, {"channels", "1"}, {"validation", "0"}});
+  EXPECT_EQ(manifest.split("train").samples, 60000);
+  EXPECT_EQ(manifest.split("test").samples, 10000);
+  EXPECT_NEAR(manifest.mean[0] / 255, 0.2860, 5e-5);  // as published
+  EXPECT_NEAR(manifest.std[0] / 255, 0.3530, 5e-5);
+}
+
+TEST(ChannelSums, GroupingChangesNothing) {
+  const std::vector<std::uint8_t> a = {0, 10, 20, 255, 30, 40}, b = {7, 7, 7};
+  ChannelSums together, apart, other;
+  together.add(a, 3);
+  together.add(b, 3);
+  apart.add(b, 3);
+  other.add(a, 3);
+  apart += other;
+  EXPECT_EQ(together.values, apart.values);
+  EXPECT_EQ(together.squares, apart.squares);
+  EXPECT_EQ(together.pixels, 3);
+  EXPECT_DOUBLE_EQ(together.mean(1), 47.0 / 3);
+  EXPECT_EQ(ChannelSums().std(0), 0);
+}
+
+}  // namespace
+}  // namespace lockstep::preprocess
