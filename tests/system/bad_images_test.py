@@ -95,7 +95,8 @@ class ClassFolders(BadImages):
 
     def test_sources_without_input_or_unknown(self):
         self.refused(2, ["--input"], *PACK_FOLDERS, "--output", self.output)
-        self.refused(2, ["'cifar'", "--source", "class-folders|idx|generated"], "preprocess", "--source", "cifar", *self.places)
+        names = ["'cifar'", "--source", "class-folders|idx|generated"]
+        self.refused(2, names, "preprocess", "--source", "cifar", *self.places)
         self.assertFalse(self.output.exists())
 
 
@@ -172,7 +173,8 @@ class Idx(BadImages):
 
 class Interrupted(BadImages):
     def test_a_packing_killed_midway_is_known_as_unfinished_and_starts_again(self):
-        pack = ("preprocess", "--source", "generated", "--images", 6000, "--side", 32, "--shard-mib", 1, "--output", self.output)
+        pack = ("preprocess", "--source", "generated", "--images", 6000, "--side", 32, "--shard-mib", 1,
+                "--output", self.output)
         process = support.start(support.command(*pack))
         self.addCleanup(process.stdout.close)
         self.wait_until(process, lambda: any(self.output.glob("shards/train-*.h5")))

@@ -9,6 +9,12 @@ import shutil
 import support
 from support import PROGRAM, SystemTest, read_json, samples_of, write_ppm
 
+WRONG_NUMBERS = {
+    "--epochs": ["0", "-1", "3.5", "99999999999999999999", ""], "--batch": ["0"], "--seed": ["-1"], "--timeout": ["0"],
+    "--lr": ["nan", "inf", "-inf", "0", "-0.1", "1e-3x", "1e999"], "--label-smoothing": ["1"], "--flip": ["2"],
+    "--dropout-conv": ["1.5"], "--dropout-dense": ["nan"], "--filters": ["8,0", "8,,16", "8,nan"], "--kernels": ["3,3,3"],
+    "--crop-scale": ["0.5", "1,0.5"], "--batch-norm-stats": ["group:0", "groups"],
+}
 SMALL = {"--filters": "4", "--dense": 8, "--epochs": 1}
 
 
@@ -44,7 +50,7 @@ class Case(SystemTest):
         else:
             self.refused(code, names, *self.train_words(*words, data=data))
         self.assertEqual(list(self.run_path.rglob("*.safetensors")), [])
-        self.assertFalse(self.run_path.exists(), "a refused training left its folder: the corrected command will be refused too")
+        self.assertFalse(self.run_path.exists(), "a refused training left its folder: the corrected command is refused too")
 
 
 class CommandLine(Case):
@@ -77,14 +83,10 @@ class CommandLine(Case):
         self.refused_training(2, ["lion", "adam|adamw|sgd"], "--optimiser", "lion")
 
     def test_numbers_out_of_range_or_none(self):
-        for name, value in [("--epochs", 0), ("--epochs", -1), ("--epochs", "3.5"), ("--epochs", "99999999999999999999"), ("--epochs", ""),
-                            ("--lr", "nan"), ("--lr", "inf"), ("--lr", "-inf"), ("--lr", 0), ("--lr", "-0.1"), ("--lr", "1e-3x"), ("--lr", "1e999"),
-                            ("--dropout-conv", "1.5"), ("--dropout-dense", "nan"), ("--filters", "8,0"), ("--filters", "8,,16"),
-                            ("--filters", "8,nan"), ("--batch", 0), ("--label-smoothing", 1), ("--flip", 2), ("--crop-scale", "0.5"),
-                            ("--crop-scale", "1,0.5"), ("--kernels", "3,3,3"), ("--batch-norm-stats", "group:0"),
-                            ("--batch-norm-stats", "groups"), ("--timeout", 0), ("--seed", -1)]:
-            with self.subTest(f"{name} {value}"):
-                self.refused_training(2, [name], f"{name}={value}")
+        for name, values in WRONG_NUMBERS.items():
+            for value in values:
+                with self.subTest(f"{name} {value}"):
+                    self.refused_training(2, [name], f"{name}={value}")
 
     def test_numbers_of_other_commands(self):
         output = self.folder / "data"
@@ -98,7 +100,8 @@ class CommandLine(Case):
     def test_ranks_speak_with_one_voice_about_a_wrong_command_line(self):
         self.refused_training(2, ["--epohcs", "epochs"], "--epohcs", 3, ranks=3)
         self.refused_training(2, ["--lr"], "--lr", "nan", ranks=3)
-        self.refused_by_ranks(3, 2, ["--side"], "preprocess", "--source", "generated", "--output", self.folder / "data", "--side", 0)
+        pack = ("preprocess", "--source", "generated", "--output", self.folder / "data")
+        self.refused_by_ranks(3, 2, ["--side"], *pack, "--side", 0)
 
 
 class Config(Case):
@@ -176,14 +179,14 @@ class DataSet(Case):
         self.refused_training(1, [data / "shards/train-00000.h5", "manifest"], data=data)
 
     def test_unknown_splits(self):
-        self.refused(1, ["'nonsense'", "train", "validation", "test"], "evaluate", "--run", self.run_folder, "--split", "nonsense")
+        names = ["'nonsense'", "train, validation, test"]
+        self.refused(1, names, "evaluate", "--run", self.run_folder, "--split", "nonsense")
         self.refused_training(1, ["'trian'", "train, validation, test"], "--train-split", "trian")
 
     def test_more_ranks_than_samples(self):
         for name in ("apple", "pear"):
             write_ppm(self.folder / "images/train" / name / "only.ppm", 16, 16)
-        data = self.folder / "two"
-        self.done("preprocess", "--source", "class-folders", "--input", self.folder / "images", "--validation", 0, "--side", 16, "--output", data)
+        data = self.pack_folders(self.folder / "images", self.folder / "two")
         self.assertEqual(samples_of(read_json(data / "manifest.json"), "train"), 2)
         self.refused_training(2, ["3 ranks", "2"], data=data, ranks=3)
         self.refused_training(2, ["3 ranks", "--batch"], "--batch", 2, ranks=3)
@@ -223,12 +226,14 @@ class Run(Case):
         self.done("evaluate", "--run", run, "--data", self.data)
 
     def test_damaged_weights(self):
-        for change in (lambda data: data[:len(data) // 2], lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"",
-                       lambda data: b"\xff" * 8 + data[8:], lambda data: data[:8] + b"!" + data[9:]):
+        whole = (self.run_folder / "weights/best.safetensors").read_bytes()
+        lengths = (whole[:len(whole) // 2], whole[:-1], whole + b"\0", b"")
+        headers = (b"\xff" * 8 + whole[8:], whole[:8] + b"!" + whole[9:])
+        for damaged in (*lengths, *headers):
             run = self.copy(self.run_folder)
             weights = run / "weights/best.safetensors"
-            weights.write_bytes(change(weights.read_bytes()))
-            with self.subTest(f"{weights.stat().st_size} bytes"):
+            weights.write_bytes(damaged)
+            with self.subTest(f"{len(damaged)} bytes, {damaged[:9]}"):
                 self.refused(1, [weights], "evaluate", "--run", run)
                 self.assertFalse((run / "metrics.json").exists())
                 self.done("evaluate", "--run", run, "--weights", "last")

@@ -56,8 +56,7 @@ class EvaluateRanks(SystemTest):
             for name, colour in (("apple", (250, 10 * number, 0)), ("pear", (0, 10 * number, 250))):
                 write_ppm(self.folder / f"images/train/{name}/{number}.ppm", 16, 16, colour)
         write_ppm(self.folder / "images/test/pear/only.ppm", 16, 16, (0, 15, 250))
-        data = self.folder / "data"
-        self.done("preprocess", "--source", "class-folders", "--input", self.folder / "images", "--side", 16, "--validation", 0, "--output", data)
+        data = self.pack_folders(self.folder / "images", self.folder / "data")
         run = self.make_run(data, self.folder / "run")
         expected = self.evaluate(0, "--split", "test", run=run)
         self.assertEqual(self.evaluate(4, "--split", "test", run=run), expected)
@@ -66,7 +65,8 @@ class EvaluateRanks(SystemTest):
 
     def test_a_run_of_several_ranks_is_evaluated_by_any_number(self):
         run = self.make_run(self.data, self.folder / "run", ranks=2)
-        self.assertEqual(self.evaluate(0, "--split", "validation", run=run), self.evaluate(3, "--split", "validation", run=run))
+        expected = self.evaluate(0, "--split", "validation", run=run)
+        self.assertEqual(self.evaluate(3, "--split", "validation", run=run), expected)
 
 
 if __name__ == "__main__":

@@ -25,14 +25,15 @@ class MetricsAgainstScikitLearn(SystemTest):
 
     def check(self, metrics):
         confusion = metrics["confusion_matrix"]
-        pairs = [(label, predicted) for label, row in enumerate(confusion) for predicted, count in enumerate(row) for _ in range(count)]
-        labels, predicted = zip(*pairs)
-        self.assertEqual(metrics["samples"], len(pairs))
+        kinds = numpy.indices(numpy.shape(confusion)).reshape(2, -1)  # every pair of label and prediction
+        labels, predicted = numpy.repeat(kinds, numpy.ravel(confusion), axis=1)
+        self.assertEqual(metrics["samples"], len(labels))
         self.assert_close(metrics["accuracy"], sklearn_metrics.accuracy_score(labels, predicted))
-        per_class = sklearn_metrics.precision_recall_fscore_support(labels, predicted, labels=range(len(confusion)), zero_division=0)
+        judge = sklearn_metrics.precision_recall_fscore_support
+        per_class = judge(labels, predicted, labels=range(len(confusion)), zero_division=0)
         for name, expected in zip(("precision", "recall", "f1", "support"), per_class):
             self.assert_close([row[name] for row in metrics["classes"]], expected)
-        macro = sklearn_metrics.precision_recall_fscore_support(labels, predicted, average="macro", zero_division=0)
+        macro = judge(labels, predicted, average="macro", zero_division=0)
         for name, expected in zip(("precision", "recall", "f1"), macro):
             self.assert_close(metrics["macro"][name], expected)
         self.assertTrue(math.isfinite(metrics["loss"]) and metrics["loss"] > 0)
@@ -58,9 +59,9 @@ class MetricsAgainstScikitLearn(SystemTest):
                 write_ppm(self.folder / f"images/train/{name}/{number}.ppm", 16, 16, [max(0, c - number) for c in colour])
         for name in ("blue", "green", "white"):
             for number in range(5):
-                write_ppm(self.folder / f"images/test/{name}/{number}.ppm", 16, 16, [max(0, c - 9 - number) for c in colours[name]])
-        data = self.folder / "data"
-        self.done("preprocess", "--source", "class-folders", "--input", self.folder / "images", "--side", 16, "--validation", 0, "--output", data)
+                darker = [max(0, c - 9 - number) for c in colours[name]]
+                write_ppm(self.folder / f"images/test/{name}/{number}.ppm", 16, 16, darker)
+        data = self.pack_folders(self.folder / "images", self.folder / "data")
         for epochs in (1, 12):
             with self.subTest(epochs=epochs):
                 run = self.make_run(data, self.folder / f"run{epochs}", "--epochs", epochs)

@@ -47,8 +47,9 @@ class NoSpace(SystemTest):
 
 
 class Packing(NoSpace):
-    def pack_words(self, *words):
-        return ("preprocess", "--source", "generated", "--images", 3000, "--side", 32, "--shard-mib", 1, "--output", self.disk / "data", *words)
+    def pack_words(self):
+        return ("preprocess", "--source", "generated", "--images", 3000, "--side", 32, "--shard-mib", 1,
+                "--output", self.disk / "data")
 
     def assert_starts_again(self, words):
         left = files_below(self.disk)
@@ -82,8 +83,8 @@ class Training(NoSpace):
 
     def train_words(self):
         """A network of a megabyte."""
-        return ("train", "--data", self.data, "--run", self.disk / "run", "--filters", "8,16", "--dense", 1024, "--epochs", 1,
-                "--threads", 1)
+        return ("train", "--data", self.data, "--run", self.disk / "run", "--filters", "8,16", "--dense", 1024,
+                "--epochs", 1, "--threads", 1)
 
     def evaluate_words(self, weights):
         return ("evaluate", "--run", self.disk / "run", "--weights", weights)

@@ -48,13 +48,13 @@ def test_data(name):
     return base / name
 
 
-def environment(**more):
+def environment():
+    """The user's, in which mpirun runs as root too."""
     settings = dict(os.environ)
     if os.geteuid() == 0:
         settings.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
         settings.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-    settings.setdefault("OMP_NUM_THREADS", "1")
-    return settings | more
+    return settings
 
 
 def command(*words, ranks=0):
@@ -118,12 +118,20 @@ class SystemTest(unittest.TestCase):
         """A command that must succeed."""
         result = lockstep(*words, **options)
         if result.returncode != 0:
-            raise AssertionError(f"{' '.join(map(str, words))} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+            said = f"ended with {result.returncode}:\n{result.stdout}{result.stderr}"
+            raise AssertionError(f"{' '.join(map(str, words))} {said}")
         return result
 
     @classmethod
     def make_data(cls, output, *words, images=120, side=16):
         cls.done("preprocess", "--source", "generated", "--images", images, "--side", side, "--output", output, *words)
+        return output
+
+    @classmethod
+    def pack_folders(cls, images, output, *words):
+        """Class folders as they are, at side 16, without a validation split cut from them."""
+        cls.done("preprocess", "--source", "class-folders", "--input", images, "--output", output, "--side", 16,
+                 "--validation", 0, *words)
         return output
 
     @classmethod
