@@ -1,13 +1,13 @@
 // images.h5: one row per source image that packing met, refused ones included. Read by audits and by predict only.
 //
-//   /path    UTF-8 strings relative to the input folder (file names as the system gives
-//            them), or a name such as "train:123" (IDX files) or "generated:123"; counted from 0
+//   /path    UTF-8 strings relative to the input folder (bytes as the file system has them), or a name such as
+//            "train:123" (the 124th image of an IDX file) or "generated:123"
 //   /split   UTF-8 strings; empty for refused images
 //   /label   int32, −1 where unknown
 //   /width, /height   int32, of the source image; 0 where it could not be read
 //   /status  UTF-8 strings: "ok" or "refused"
 //   /reason  UTF-8 strings, empty where ok
-// The row number is the sample's id. Memory: about 100 bytes a row while writing or reading.
+// The row number is the sample's id. Memory: about 200 bytes a row while writing or reading.
 #pragma once
 #include <cstdint>
 #include <filesystem>
