@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+import unittest
 
 import support
 from support import ROOT, read_json, read_log
@@ -98,7 +99,12 @@ def main():
     build = words.build_dir.resolve()
     work = (words.work or build / "acceptance").resolve()
     work.mkdir(parents=True, exist_ok=True)
-    results = [measurements[name](build, work) for name in words.which or measurements]
+    try:
+        results = [measurements[name](build, work) for name in words.which or measurements]
+    except unittest.SkipTest as missing:
+        sys.exit(f"error: {missing}")
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"error: a command ended with {failed.returncode} · {failed.cmd[0]} · see what it said above")
     print("\n" + "\n".join(line for _, line in results))
     sys.exit(0 if all(holds for holds, _ in results) else 1)
 
