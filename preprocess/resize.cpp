@@ -7,12 +7,19 @@
 namespace lockstep::preprocess {
 namespace {
 
-cv::Mat stretched(const cv::Mat& picture, cv::Size size) {
+/// To `size` where no axis grows, or none shrinks.
+cv::Mat resized(const cv::Mat& picture, cv::Size size) {
   if (picture.size() == size) return picture.isContinuous() ? picture : picture.clone();
-  const bool shrinks = size.area() < picture.size().area();
+  const bool shrinks = size.width < picture.cols || size.height < picture.rows;
   cv::Mat result;
   cv::resize(picture, result, size, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
   return result;
+}
+
+/// To any size. Shrinking comes first: INTER_AREA takes single pixels instead of means as soon as one axis grows.
+cv::Mat stretched(const cv::Mat& picture, cv::Size size) {
+  const cv::Size smaller(std::min(size.width, picture.cols), std::min(size.height, picture.rows));
+  return resized(resized(picture, smaller), size);
 }
 
 int rounded(double pixels) { return std::max(1, static_cast<int>(std::lround(pixels))); }

@@ -7,8 +7,8 @@
 namespace lockstep::preprocess {
 namespace {
 
-/// Side of generated pictures unless one is given: large enough for the pools of a five-layer network.
-constexpr int generated_side = 64;
+/// Sides unless one is given: what most networks are fed with, and enough for the pools of a five-layer network.
+constexpr int photograph_side = 224, generated_side = 64;
 
 SourceKind source_of(const Options& options) {
   const std::string name = options.text("source");
@@ -22,10 +22,11 @@ Fit fit_of(const Options& options) {
   return name == "pad" ? Fit::pad : Fit::crop;
 }
 
+/// 0: the images' own.
 int side_of(const Options& options, SourceKind source) {
-  if (!options.said("side") && source == SourceKind::idx) return 0;
-  if (!options.said("side") && source == SourceKind::generated) return generated_side;
-  return static_cast<int>(options.integer("side"));
+  const auto side = static_cast<int>(options.integer("side"));
+  if (side != 0 || source == SourceKind::idx) return side;
+  return source == SourceKind::generated ? generated_side : photograph_side;
 }
 
 std::map<std::string, std::string> folder_map(const Options& options) {

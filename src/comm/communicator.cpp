@@ -30,12 +30,12 @@ bool overlap(const at::Tensor& a, const at::Tensor& b) {
 
 /// Zeroed pages, huge ones where the kernel has them: fewer entries for the memory management unit to walk.
 void* zeroed_memory(std::size_t bytes) {
-  constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  constexpr std::size_t huge_page = std::size_t{2} << 20;
+  const std::size_t alignment = bytes >= huge_page ? huge_page : 64;
   const std::size_t rounded = std::max(alignment, (bytes + alignment - 1) / alignment * alignment);
   void* memory = std::aligned_alloc(alignment, rounded);
   if (memory == nullptr) throw std::bad_alloc();
-  if (alignment == kHugePage) ::madvise(memory, rounded, MADV_HUGEPAGE);  // advice: may be refused, nothing is lost
+  if (alignment == huge_page) ::madvise(memory, rounded, MADV_HUGEPAGE);  // advice: may be refused, nothing is lost
   std::memset(memory, 0, rounded);
   return memory;
 }
@@ -78,7 +78,7 @@ at::Tensor Communicator::gather_unequal(const at::Tensor& mine, std::optional<in
   Operation operation;
   operation.kind = Kind::gather_unequal;
   operation.input = mine.contiguous();
-  operation.root = root.value_or(Operation::kEveryRank);
+  operation.root = root.value_or(Operation::every_rank);
   if (mine.dim() == 0) throw wrong("a tensor without rows", operation, "give it a first dimension: [n, …]");
   std::vector<std::int64_t> shape = mine.sizes().vec();
   operation.row_elements = std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>());
@@ -142,7 +142,7 @@ at::Tensor Communicator::checked_flat(const at::Tensor& tensor, const Operation&
 }
 
 void Communicator::check_sizes(const Operation& operation) const {
-  const bool rooted = operation.root != Operation::kEveryRank || operation.kind == Kind::broadcast;
+  const bool rooted = operation.root != Operation::every_rank || operation.kind == Kind::broadcast;
   if (rooted && (operation.root < 0 || operation.root >= size())) {
     throw wrong(fmt::format("root {} of {} ranks", operation.root, size()), operation,
                 "name a rank of this communicator");

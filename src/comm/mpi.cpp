@@ -54,12 +54,12 @@ std::shared_ptr<Pending> MpiCommunicator::start(const Operation& operation) {
 }
 
 MpiCommunicator::~MpiCommunicator() {
-  constexpr std::chrono::seconds kGrace{1};
+  constexpr std::chrono::seconds grace{1};
   bool all_done = true;
   for (const auto& operation : under_way_) {
     queue_->forget(operation);
     try {
-      if (operation->wait_until(Pending::Clock::now() + kGrace)) continue;
+      if (operation->wait_until(Pending::Clock::now() + grace)) continue;
     } catch (const std::exception&) {
       // Reported by its wait() if anyone asked; what MPI still writes to is unknown, so the memory stays.
     }

@@ -21,12 +21,12 @@ MPI_Op number_operator(Kind kind) {
 class Block {
  public:
   explicit Block(std::int64_t bytes) {
-    constexpr std::int64_t kChunk = std::int64_t{1} << 30;
-    const auto chunks = static_cast<int>(bytes / kChunk);
-    MPI_Datatype chunk = contiguous(static_cast<int>(kChunk), MPI_BYTE);
-    MPI_Datatype parts[] = {contiguous(chunks, chunk), contiguous(static_cast<int>(bytes % kChunk), MPI_BYTE)};
+    constexpr std::int64_t chunk_bytes = std::int64_t{1} << 30;
+    const auto chunks = static_cast<int>(bytes / chunk_bytes);
+    MPI_Datatype chunk = contiguous(static_cast<int>(chunk_bytes), MPI_BYTE);
+    MPI_Datatype parts[] = {contiguous(chunks, chunk), contiguous(static_cast<int>(bytes % chunk_bytes), MPI_BYTE)};
     const int lengths[] = {1, 1};
-    const MPI_Aint starts[] = {0, static_cast<MPI_Aint>(chunks * kChunk)};
+    const MPI_Aint starts[] = {0, static_cast<MPI_Aint>(chunks * chunk_bytes)};
     if (chunks == 0) {
       check_mpi(MPI_Type_dup(parts[1], &type_), "MPI_Type_dup");
     } else {
@@ -125,7 +125,7 @@ class Issuer {
     std::partial_sum(counts.begin(), counts.end() - 1, starts.begin() + 1);
     const Block row(op_.row_elements * static_cast<std::int64_t>(op_.input.element_size()));
     const int mine = static_cast<int>(op_.input.numel() / std::max<std::int64_t>(op_.row_elements, 1));
-    if (op_.root == Operation::kEveryRank) {
+    if (op_.root == Operation::every_rank) {
       check_mpi(MPI_Iallgatherv(bytes_of(op_.input), mine, row.type(), bytes_of(op_.output), counts.data(),
                                 starts.data(), row.type(), ranks_, to_.new_request()),
                 "MPI_Iallgatherv");

@@ -55,7 +55,7 @@ std::string describe(const Operation& operation) {
     case Kind::gather_unequal:
       return fmt::format("gather of rows of {} {} to {}", operation.row_elements,
                          dtype_name(operation.input.scalar_type()),
-                         operation.root == Operation::kEveryRank ? "all" : fmt::format("rank {}", operation.root));
+                         operation.root == Operation::every_rank ? "all" : fmt::format("rank {}", operation.root));
     case Kind::reduce_scatter:
       return fmt::format("reduce-scatter of {} to each rank", amount(operation.output));
     case Kind::barrier:

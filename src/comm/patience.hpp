@@ -38,14 +38,14 @@ class Patience {
 
  private:
   static constexpr std::chrono::microseconds kBytesMoved{5};  // an MPI_Test that finds nothing takes below 1 µs
-  static constexpr int kYields = 50;                          // some 20 µs on an idle core: a small message's way
+  static constexpr int spins = 50;                          // some 20 µs on an idle core: a small message's way
   static constexpr std::chrono::microseconds kShortest{10};
 
   void pause() const {
-    if (idle_questions_ < kYields) {
+    if (idle_questions_ < spins) {
       std::this_thread::yield();
     } else {
-      const int doublings = std::min((idle_questions_ - kYields) / 4, 10);
+      const int doublings = std::min((idle_questions_ - spins) / 4, 10);
       std::this_thread::sleep_for(std::min(kShortest * (1 << doublings), longest_));
     }
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <new>
+#include <optional>
 
 namespace lockstep {
 namespace {
@@ -24,7 +25,14 @@ Exit fail_together(World& world, const std::string& sentence) {
 }  // namespace
 
 Exit run_in_world(std::string_view command, const std::function<Exit(World&, const Log&)>& work) {
-  World world;
+  std::optional<World> made;
+  try {
+    made.emplace();
+  } catch (const Error& error) {  // MPI could not start: there is nobody to tell
+    fmt::print(stderr, "{}: {}\n", command, error.what());
+    return error.exit_code();
+  }
+  World& world = *made;
   const Log log(world.rank(), world.size());
   try {
     return work(world, log);

@@ -10,7 +10,7 @@ namespace {
 
 class SerialCommunicator final : public Communicator {
  public:
-  SerialCommunicator() : Communicator({.backend = "serial", .rank = 0, .size = 1, .host = ""}, kDefaultDeadline) {}
+  SerialCommunicator() : Communicator({.backend = "serial", .rank = 0, .size = 1, .host = ""}, default_deadline) {}
 
   std::unique_ptr<Communicator> split(int colour, int /*key*/) override {
     return colour < 0 ? nullptr : make_serial_communicator();

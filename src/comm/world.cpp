@@ -67,8 +67,8 @@ struct World::State {
 
 bool World::launched() {
   // Set by: Open MPI's mpirun; srun --mpi=pmix and PRRTE; srun --mpi=pmi2, MPICH and Intel MPI.
-  constexpr std::array kVariables = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
-  for (const char* variable : kVariables) {
+  constexpr std::array variables = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+  for (const char* variable : variables) {
     if (std::getenv(variable) != nullptr) return true;
   }
   return false;

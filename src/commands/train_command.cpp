@@ -39,16 +39,19 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   const Manifest manifest = shared_manifest(world, config.loader.data);
   config.threads = set_threads(config.threads, world);
   const InputPlan input = plan_input(config.loader, manifest);
-  // Made first by rank 0: the cheapest mistake, an existing folder, is found before anything is read.
-  std::optional<RunFolder> folder;
-  if (world.rank() == 0) folder = RunFolder::create(config.run, options, record_of(config, manifest, input, world.size()));
-  log.info(opening_line(config, manifest, input, world));
+  if (world.rank() == 0) RunFolder::require_new(config.run);
   RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout));
   const StopSignal stop;
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
-  Trainer trainer(config, manifest, channels, log, folder, hooks);
-  const TrainingResult result = trainer.run();
+  Trainer trainer(config, manifest, channels, log, hooks);
+  // Made now that the trainer has found the config to fit the data: a refused command leaves no folder behind.
+  std::optional<RunFolder> folder;
+  if (world.rank() == 0) {
+    folder = RunFolder::create(config.run, options.with_absolute_paths(), record_of(config, manifest, input, world.size()));
+  }
+  log.info(opening_line(config, manifest, input, world));
+  const TrainingResult result = trainer.run(folder);
   log.info(closing_line(config, result));
   return result.stopped ? Exit::resumable : Exit::done;
 }

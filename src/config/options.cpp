@@ -340,6 +340,16 @@ void Options::reject(std::string_view name, const std::string& what, const std::
   throw usage_error(what, fmt::format("--{} ({})", name, given ? found->second.origin : "default"), hint);
 }
 
+Options Options::with_absolute_paths() const {
+  Options absolute = *this;
+  for (auto& [name, value] : absolute.values_) {
+    const OptionRow* row = find_row(command_, name);
+    if (row == nullptr || row->type != OptionType::path) continue;
+    value.text = std::filesystem::absolute(value.text).lexically_normal().string();
+  }
+  return absolute;
+}
+
 std::string Options::to_ini() const {
   std::ostringstream text;
   text << "# lockstep " << row_of(command_).name << ", every option; runs again with: lockstep " << row_of(command_).name

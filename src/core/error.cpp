@@ -16,7 +16,7 @@ std::string sentence(const std::string& what, const std::string& where, const st
 std::string hint_for(int code) {
   switch (code) {
     case ENOSPC:
-    case EDQUOT: return "free space or choose another folder; nothing partial was kept, the same command starts again";
+    case EDQUOT: return "free space or write to another file system; nothing half-written was kept";
     case EACCES:
     case EPERM:
     case EROFS: return "choose a folder you may write to, or ask its owner for the right";

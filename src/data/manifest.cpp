@@ -11,6 +11,7 @@
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/core/json_fault.hpp"
 #include "lockstep/data/image_table.hpp"
 
 namespace lockstep {
@@ -165,7 +166,7 @@ Json parse_json(std::string_view text, const std::string& where) {
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {
-    fail(fmt::format("not JSON: {}", error.what()), where);
+    fail(fmt::format("not JSON: {}", json_fault(error)), where);
   }
 }
 
@@ -196,7 +197,7 @@ const SplitEntry& Manifest::split(std::string_view name) const {
   if (const SplitEntry* found = find_split(name)) return *found;
   std::vector<std::string> names;
   for (const SplitEntry& split : splits) names.push_back(split.name);
-  throw Error(fmt::format("the data set has no split '{}'", name), "",
+  throw Error(fmt::format("the data set has no split '{}'", name), std::string(file_name),
               fmt::format("it has: {}", fmt::join(names, ", ")));
 }
 

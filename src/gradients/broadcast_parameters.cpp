@@ -33,7 +33,7 @@ at::Tensor as_bytes(const std::string& name, const at::Tensor& tensor) {
 
 void broadcast_parameters(Communicator& communicator, const NamedTensors& tensors) {
   // Few large messages instead of hundreds of small ones; 32 MiB is past the point where latency counts.
-  constexpr std::int64_t kBatchBytes = std::int64_t{32} << 20;
+  constexpr std::int64_t batch_bytes = std::int64_t{32} << 20;
   require_agreement(communicator, "list of parameters and buffers", digest_of(tensors));
   std::vector<at::Tensor> parts;
   for (const auto& [name, tensor] : tensors) parts.push_back(as_bytes(name, tensor));
@@ -43,7 +43,7 @@ void broadcast_parameters(Communicator& communicator, const NamedTensors& tensor
     std::int64_t bytes = 0;
     do {
       bytes += parts[end++].numel();
-    } while (end < parts.size() && bytes + parts[end].numel() <= kBatchBytes);
+    } while (end < parts.size() && bytes + parts[end].numel() <= batch_bytes);
     const std::vector<at::Tensor> batch(parts.begin() + static_cast<std::ptrdiff_t>(first),
                                         parts.begin() + static_cast<std::ptrdiff_t>(end));
     at::Tensor flat = at::cat(batch);

@@ -6,10 +6,10 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;  // bytes: a cache line, and the widest vector register
+constexpr std::int64_t slot_alignment = 64;  // bytes: a cache line, and the widest vector register
 
 std::int64_t aligned(std::int64_t elements, std::int64_t element_bytes) {
-  const std::int64_t step = std::max<std::int64_t>(1, kAlignment / element_bytes);
+  const std::int64_t step = std::max<std::int64_t>(1, slot_alignment / element_bytes);
   return (elements + step - 1) / step * step;
 }
 

@@ -6,6 +6,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/core/json_fault.hpp"
 
 namespace lockstep {
 namespace fs = std::filesystem;
@@ -42,14 +43,18 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
     record.threads_per_rank = json.at("threads_per_rank");
     return record;
   } catch (const nlohmann::json::exception& error) {
-    throw Error(fmt::format("not the record of a run: {}", error.what()), where, "name the folder of a run");
+    throw Error(fmt::format("not the record of a run: {}", json_fault(error)), where, "name the folder of a run");
+  }
+}
+
+void RunFolder::require_new(const fs::path& folder) {
+  if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder))) {
+    throw Error("the run's folder exists already", folder.string(), "choose another --run; nothing was overwritten");
   }
 }
 
 RunFolder RunFolder::create(const fs::path& folder, const Options& options, const RunRecord& record) {
-  if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder))) {
-    throw Error("the run's folder exists already", folder.string(), "choose another --run; nothing was overwritten");
-  }
+  require_new(folder);
   const RunFolder run(folder);
   make_folder(folder / "weights");
   write_file_atomically(run.config(), options.to_ini());

@@ -36,7 +36,8 @@ void check_ranks(const RunConfig& config, const DataSplit& split, int ranks) {
   const std::int64_t useful = std::min(config.batch, split.samples());
   if (ranks > useful) {
     throw Error(fmt::format("{} ranks for a global batch of {} samples (split '{}' has {})", ranks, config.batch, split.name(), split.samples()),
-                "mpirun -np, --batch", fmt::format("use at most {} ranks or a larger --batch", useful), Exit::usage);
+                "mpirun -np, --batch",
+                fmt::format("use at most {} ranks{}", useful, config.batch < split.samples() ? " or a larger --batch" : ""), Exit::usage);
   }
 }
 
@@ -71,8 +72,8 @@ struct Trainer::State {
   Stopwatch since_live_line;
   TrainingResult result;
 
-  State(const RunConfig& c, const Manifest& m, RankCommunicators& ch, const Log& l, std::optional<RunFolder> f, Hooks h)
-      : config(c), manifest(m), channels(ch), log(l), folder(std::move(f)), hooks(std::move(h)) {
+  State(const RunConfig& c, const Manifest& m, RankCommunicators& ch, const Log& l, Hooks h)
+      : config(c), manifest(m), channels(ch), log(l), hooks(std::move(h)) {
     check_ranks(config, train, channels.control->size());
     check_labels(train, config.loader.data);
     if (manifest.find_split(config.loader.eval_split) != nullptr) judged.emplace(config.loader.data, manifest, config.loader.eval_split);
@@ -80,7 +81,6 @@ struct Trainer::State {
     model = make_custom_cnn(config.model, shape, config.seed);
     broadcast_parameters(*channels.gradients, state_of(*model));
     step = std::make_unique<TrainingStep>(*model, config, channels);
-    if (folder) json.emplace(folder->log());
     result.best_score = -std::numeric_limits<double>::infinity();
   }
 
@@ -184,14 +184,16 @@ struct Trainer::State {
 };
 
 Trainer::Trainer(const RunConfig& config, const Manifest& manifest, RankCommunicators& channels, const Log& log,
-                 std::optional<RunFolder> folder, Hooks hooks)
-    : state_(std::make_unique<State>(config, manifest, channels, log, std::move(folder), std::move(hooks))) {}
+                 Hooks hooks)
+    : state_(std::make_unique<State>(config, manifest, channels, log, std::move(hooks))) {}
 Trainer::~Trainer() = default;
 
 Model& Trainer::model() { return *state_->model; }
 
-TrainingResult Trainer::run() {
+TrainingResult Trainer::run(std::optional<RunFolder> folder) {
   State& s = *state_;
+  s.folder = std::move(folder);
+  if (s.folder) s.json.emplace(s.folder->log());
   const int rank = s.channels.control->rank(), ranks = s.channels.control->size();
   const std::int64_t threads = s.config.loader.threads == 0 ? s.config.threads : s.config.loader.threads;
   s.loader = std::make_unique<Loader>(

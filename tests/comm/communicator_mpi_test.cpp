@@ -15,7 +15,7 @@ struct Backend {
   Progress progress;
   MpiPieces pieces;
 };
-constexpr Backend kBackends[] = {{"Caller", Progress::caller, {}},
+constexpr Backend backends[] = {{"Caller", Progress::caller, {}},
                                  {"Thread", Progress::thread, {}},
                                  {"Pieces", Progress::thread, {.combined = 999, .largest = 999}}};
 
@@ -30,7 +30,7 @@ TEST_P(MpiContract, Holds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MpiContract,
-                         ::testing::Combine(::testing::ValuesIn(kBackends), ::testing::ValuesIn(kContract)),
+                         ::testing::Combine(::testing::ValuesIn(backends), ::testing::ValuesIn(contract_checks)),
                          [](const auto& instance) {
                            return std::string(std::get<0>(instance.param).name) + std::get<1>(instance.param).name;
                          });

@@ -11,11 +11,11 @@
 namespace lockstep::testing {
 namespace {
 
-const std::vector<at::ScalarType> kCombined = {at::kFloat, at::kDouble, at::kLong, at::kInt, at::kByte};
-const std::vector<at::ScalarType> kMoved = {at::kFloat, at::kDouble, at::kLong,     at::kInt,
+const std::vector<at::ScalarType> combined_types = {at::kFloat, at::kDouble, at::kLong, at::kInt, at::kByte};
+const std::vector<at::ScalarType> moved_types = {at::kFloat, at::kDouble, at::kLong,     at::kInt,
                                             at::kByte,  at::kHalf,   at::kBFloat16, at::kBool};
 // none, one, odd, a page and one more, above every eager limit
-const std::vector<std::int64_t> kSizes = {0, 1, 7, 1025, 40'001};
+const std::vector<std::int64_t> tried_sizes = {0, 1, 7, 1025, 40'001};
 
 /// What `rank` holds: element i is (i + 3·rank) mod 11 + rank, below 30 for up to 16 ranks.
 at::Tensor values(std::int64_t numel, int rank, at::ScalarType dtype) {
@@ -36,7 +36,7 @@ std::string on(const Communicator& communicator, std::int64_t numel, at::ScalarT
 void for_all(const std::vector<at::ScalarType>& dtypes,
              const std::function<void(std::int64_t, at::ScalarType)>& check) {
   for (const at::ScalarType dtype : dtypes) {
-    for (const std::int64_t numel : kSizes) check(numel, dtype);
+    for (const std::int64_t numel : tried_sizes) check(numel, dtype);
   }
 }
 
@@ -55,7 +55,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 }  // namespace
 
 void check_sums(Communicator& communicator) {
-  for_all(kCombined, [&](std::int64_t numel, at::ScalarType dtype) {
+  for_all(combined_types, [&](std::int64_t numel, at::ScalarType dtype) {
     at::Tensor mine = values(numel, communicator.rank(), dtype);
     communicator.sum(mine).wait();
     EXPECT_TRUE(mine.equal(total(numel, communicator.size(), dtype))) << on(communicator, numel, dtype);
@@ -63,7 +63,7 @@ void check_sums(Communicator& communicator) {
 }
 
 void check_extremes(Communicator& communicator) {
-  for_all(kCombined, [&](std::int64_t numel, at::ScalarType dtype) {
+  for_all(combined_types, [&](std::int64_t numel, at::ScalarType dtype) {
     at::Tensor largest = values(numel, 0, dtype), smallest = largest.clone();
     for (int r = 1; r < communicator.size(); ++r) {
       largest = at::maximum(largest, values(numel, r, dtype));
@@ -79,7 +79,7 @@ void check_extremes(Communicator& communicator) {
 
 void check_broadcasts(Communicator& communicator) {
   for (int root = 0; root < communicator.size(); ++root) {
-    for_all(kMoved, [&](std::int64_t numel, at::ScalarType dtype) {
+    for_all(moved_types, [&](std::int64_t numel, at::ScalarType dtype) {
       at::Tensor mine = values(numel, communicator.rank(), dtype);
       communicator.broadcast(mine, root).wait();
       EXPECT_TRUE(mine.equal(values(numel, root, dtype))) << on(communicator, numel, dtype);
@@ -88,7 +88,7 @@ void check_broadcasts(Communicator& communicator) {
 }
 
 void check_gathers(Communicator& communicator) {
-  for_all(kMoved, [&](std::int64_t numel, at::ScalarType dtype) {
+  for_all(moved_types, [&](std::int64_t numel, at::ScalarType dtype) {
     at::Tensor all = at::zeros({communicator.size(), numel}, dtype);
     communicator.gather_all(values(numel, communicator.rank(), dtype), all).wait();
     for (int r = 0; r < communicator.size(); ++r) {
@@ -114,7 +114,7 @@ at::Tensor rows_of_all(int ranks, at::ScalarType dtype) {
 }  // namespace
 
 void check_unequal_gathers(Communicator& communicator) {
-  for (const at::ScalarType dtype : kMoved) {
+  for (const at::ScalarType dtype : moved_types) {
     const at::Tensor all = communicator.gather_unequal(rows_of(communicator.rank(), dtype));
     EXPECT_TRUE(all.equal(rows_of_all(communicator.size(), dtype))) << on(communicator, all.numel(), dtype);
   }
@@ -134,7 +134,7 @@ void check_unequal_gathers_to_one(Communicator& communicator) {
 }
 
 void check_reduce_scatters(Communicator& communicator) {
-  for_all(kCombined, [&](std::int64_t numel, at::ScalarType dtype) {
+  for_all(combined_types, [&](std::int64_t numel, at::ScalarType dtype) {
     const std::int64_t whole = numel * communicator.size();
     at::Tensor mine = at::zeros({numel}, dtype);
     communicator.reduce_scatter(values(whole, communicator.rank(), dtype), mine).wait();

@@ -1,7 +1,7 @@
 // What every backend of Communicator must do: checks that all ranks of one communicator run together.
 //
 // Each check gives every rank and every element other values, so that nothing passes by swapping ranks or elements.
-// Values are small integers, exact in every dtype. A backend's test runs all of kContract.
+// Values are small integers, exact in every dtype. A backend's test runs all of contract_checks.
 #pragma once
 #include "lockstep/comm/communicator.hpp"
 
@@ -29,7 +29,7 @@ void check_refusals(Communicator& communicator);
 void check_agreement(Communicator& communicator);
 void check_common_success(Communicator& communicator);
 
-inline constexpr ContractCheck kContract[] = {
+inline constexpr ContractCheck contract_checks[] = {
     {"Sums", check_sums},
     {"Extremes", check_extremes},
     {"Broadcasts", check_broadcasts},

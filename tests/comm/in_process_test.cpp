@@ -18,7 +18,7 @@ TEST_P(ThreadsContract, Holds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ThreadsContract,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 4, 8), ::testing::ValuesIn(kContract)),
+                         ::testing::Combine(::testing::Values(1, 2, 3, 4, 8), ::testing::ValuesIn(contract_checks)),
                          [](const auto& instance) {
                            return std::get<1>(instance.param).name + std::to_string(std::get<0>(instance.param));
                          });
@@ -27,7 +27,7 @@ class SerialContract : public ::testing::TestWithParam<ContractCheck> {};
 
 TEST_P(SerialContract, Holds) { GetParam().run(*make_serial_communicator()); }
 
-INSTANTIATE_TEST_SUITE_P(All, SerialContract, ::testing::ValuesIn(kContract),
+INSTANTIATE_TEST_SUITE_P(All, SerialContract, ::testing::ValuesIn(contract_checks),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 class DelayedContract : public ::testing::TestWithParam<ContractCheck> {};
@@ -39,7 +39,7 @@ TEST_P(DelayedContract, Holds) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DelayedContract, ::testing::ValuesIn(kContract),
+INSTANTIATE_TEST_SUITE_P(All, DelayedContract, ::testing::ValuesIn(contract_checks),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 /// What each of `ranks` ranks throws from `body`, [rank]; empty where it throws nothing.

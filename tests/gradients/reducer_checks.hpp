@@ -12,7 +12,7 @@
 namespace lockstep::testing {
 
 /// Small enough that the network needs several buckets.
-inline constexpr BucketSizes kSmallBuckets{.first_bytes = 256, .bytes = 4096};
+inline constexpr BucketSizes small_buckets{.first_bytes = 256, .bytes = 4096};
 
 /// Gradients of the whole batch of `samples`, computed by one rank without any of our code, [parameter].
 inline std::vector<at::Tensor> reference_gradients(std::int64_t samples) {
@@ -34,19 +34,19 @@ inline std::vector<std::int64_t> uneven_parts(std::int64_t samples, int ranks) {
 
 /// Summed gradients of parts of a batch equal those of the whole, on every rank, several steps in a row.
 inline void check_gradients_equal_reference(Communicator& communicator, Overlap overlap = Overlap::yes) {
-  constexpr std::int64_t kSamples = 13;
-  const std::vector<at::Tensor> expected = reference_gradients(kSamples);
-  const std::vector<std::int64_t> parts = uneven_parts(kSamples, communicator.size());
+  constexpr std::int64_t all_samples = 13;
+  const std::vector<at::Tensor> expected = reference_gradients(all_samples);
+  const std::vector<std::int64_t> parts = uneven_parts(all_samples, communicator.size());
   const auto me = parts.begin() + communicator.rank();
   const std::int64_t first = std::accumulate(parts.begin(), me, std::int64_t{0});
 
   const SmallNetwork network;
-  GradientBuckets buckets(communicator, network.parameters(), kSmallBuckets);
+  GradientBuckets buckets(communicator, network.parameters(), small_buckets);
   EXPECT_GT(buckets.count(), 2u);
   Reducer reducer(communicator, buckets, overlap);
   for (int step = 0; step < 3; ++step) {
     reducer.begin();
-    loss_part(network, first, *me, kSamples).backward();
+    loss_part(network, first, *me, all_samples).backward();
     const ExchangeStats stats = reducer.finish();
     EXPECT_EQ(stats.buckets, static_cast<int>(buckets.count()));
     EXPECT_EQ(stats.launched_in_backward, overlap == Overlap::yes ? stats.buckets : 0);

@@ -97,7 +97,7 @@ TEST(Buckets, NoParametersIsAStepWithoutExchange) {
 TEST(Reducer, UnusedParametersCountAsZero) {
   run_ranks(2, [](Communicator& communicator) {
     const SmallNetwork network;
-    GradientBuckets buckets(communicator, network.parameters(), kSmallBuckets);
+    GradientBuckets buckets(communicator, network.parameters(), small_buckets);
     Reducer reducer(communicator, buckets);
     for (int step = 0; step < 2; ++step) {
       reducer.begin();

@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BatchNormLayers,
                          ::testing::Values(LayerCase{std::nullopt, {5, 3, 4, 6}}, LayerCase{Activation::relu, {4, 32, 9, 9}},
                                            LayerCase{Activation::gelu, {4, 7, 5, 5}}, LayerCase{Activation::silu, {3, 16, 8, 8}},
                                            LayerCase{Activation::mish, {6, 33, 7, 7}}, LayerCase{Activation::mish, {16, 10}},
-                                           LayerCase{std::nullopt, {2, 1, 1, 1}}, LayerCase{Activation::relu, {70, 5}}));
+                                           LayerCase{std::nullopt, {3, 1, 1, 2}}, LayerCase{Activation::relu, {70, 5}}));
 
 TEST(BatchNorm, ALargeMeanDoesNotSpoilTheVariance) {
   BatchNormActivation layer(2, std::nullopt, {});

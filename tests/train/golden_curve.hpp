@@ -51,7 +51,7 @@ inline std::vector<double> run_curve(const GoldenCurve& curve, const std::string
   Trainer::Hooks hooks;
   hooks.on_step = [&](std::int64_t, const StepResult& result) { losses.push_back(result.loss); };
   hooks.stop_requested = [&] { return losses.size() >= 9; };
-  Trainer(config, manifest, channels, log, std::nullopt, hooks).run();
+  Trainer(config, manifest, channels, log, hooks).run(std::nullopt);
   return losses;
 }
 

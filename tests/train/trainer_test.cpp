@@ -35,12 +35,12 @@ class Trainers : public ::testing::Test {
       RankCommunicators channels = split_rank_communicators(communicator);
       Log log(communicator.rank(), ranks);
       log.quiet();
+      Trainer trainer(config, manifest_, channels, log, hooks);
       std::optional<RunFolder> folder;
       if (!run.empty() && communicator.rank() == 0) {
         folder = RunFolder::create(run, given, record_of(config, manifest_, plan_input(config.loader, manifest_), ranks));
       }
-      Trainer trainer(config, manifest_, channels, log, folder, hooks);
-      const TrainingResult mine = trainer.run();
+      const TrainingResult mine = trainer.run(folder);
       if (communicator.rank() == 0) result = mine;
     });
     return result;

@@ -24,7 +24,7 @@ namespace lockstep {
 class Communicator {
  public:
   /// Far above any step, far below the time limit of a job.
-  static constexpr Seconds kDefaultDeadline{300};
+  static constexpr Seconds default_deadline{300};
 
   virtual ~Communicator() = default;
   Communicator(const Communicator&) = delete;
@@ -76,7 +76,7 @@ class Communicator {
  private:
   void check_sizes(const Operation& operation) const;
   at::Tensor checked_flat(const at::Tensor& tensor, const Operation& operation) const;
-  Work in_place(Operation::Kind kind, at::Tensor& values, int root = Operation::kEveryRank);
+  Work in_place(Operation::Kind kind, at::Tensor& values, int root = Operation::every_rank);
   Error wrong(std::string what, const Operation& operation, std::string hint) const;
 
   std::shared_ptr<const Place> place_;

@@ -25,11 +25,11 @@ struct MpiPieces {
 
 /// Every rank calls it. Errors: a world without MPI.
 std::unique_ptr<Communicator> make_mpi_communicator(const World& world, Progress progress,
-                                                    Seconds deadline = Communicator::kDefaultDeadline,
+                                                    Seconds deadline = Communicator::default_deadline,
                                                     const MpiPieces& pieces = {});
 
 /// The communicator a run uses: serial where there is no MPI, else MPI. Every rank calls it.
 std::unique_ptr<Communicator> make_communicator(const World& world, Progress progress = Progress::thread,
-                                                Seconds deadline = Communicator::kDefaultDeadline);
+                                                Seconds deadline = Communicator::default_deadline);
 
 }  // namespace lockstep

@@ -13,12 +13,12 @@ namespace lockstep {
 
 struct Operation {
   enum class Kind { sum, maximum, minimum, broadcast, gather_all, gather_unequal, reduce_scatter, barrier };
-  static constexpr int kEveryRank = -1;
+  static constexpr int every_rank = -1;
 
   Kind kind = Kind::barrier;
   at::Tensor input;       ///< what this rank gives; undefined for a barrier and for operations in place
   at::Tensor output;      ///< what this rank gets; for operations in place both; undefined where it gets nothing
-  int root = kEveryRank;  ///< broadcast: the giver; gather_unequal: the receiver
+  int root = every_rank;  ///< broadcast: the giver; gather_unequal: the receiver
   std::vector<std::int64_t> rows;  ///< gather_unequal: rows of each rank, [rank]
   std::int64_t row_elements = 0;   ///< gather_unequal: elements of one row, equal on all ranks
   std::uint64_t sequence = 0;      ///< position among the operations of its communicator, from 1

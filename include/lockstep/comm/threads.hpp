@@ -14,7 +14,7 @@ struct ThreadHubState;
 
 class ThreadHub {
  public:
-  explicit ThreadHub(int ranks, Seconds deadline = Communicator::kDefaultDeadline);
+  explicit ThreadHub(int ranks, Seconds deadline = Communicator::default_deadline);
 
   /// The communicator of `rank`, to be taken once per rank; may outlive the hub. Thread-safe.
   std::unique_ptr<Communicator> communicator(int rank);

@@ -49,6 +49,9 @@ class Options {
   /// An error about the value of `name` that names where it came from ("--side on the command line").
   [[noreturn]] void reject(std::string_view name, const std::string& what, const std::string& hint) const;
 
+  /// The same with every path absolute, so that the record of a run works from any folder.
+  Options with_absolute_paths() const;
+
   /// All options of the command as an INI file that parses back to an equal object.
   std::string to_ini() const;
 

@@ -32,7 +32,9 @@ struct RunRecord {
 
 class RunFolder {
  public:
-  /// A new run. The folder must not exist, or be empty.
+  /// Throws unless the folder does not exist or is empty: the cheapest mistake is found before anything is read.
+  static void require_new(const std::filesystem::path& folder);
+  /// A new run, in a folder as above.
   static RunFolder create(const std::filesystem::path& folder, const Options& options, const RunRecord& record);
   /// A run that is there.
   static RunFolder open(const std::filesystem::path& folder);

@@ -47,12 +47,12 @@ class Trainer {
     std::function<void(std::int64_t step, const StepResult&)> on_step = [](std::int64_t, const StepResult&) {};
   };
 
-  /// `folder`: rank 0's, none where nothing is to be written.
-  Trainer(const RunConfig& config, const Manifest& manifest, RankCommunicators& channels, const Log& log,
-          std::optional<RunFolder> folder, Hooks hooks);
+  /// Opens the data and builds the model; everything that a config can have wrong is found here.
+  Trainer(const RunConfig& config, const Manifest& manifest, RankCommunicators& channels, const Log& log, Hooks hooks);
   ~Trainer();
 
-  TrainingResult run();
+  /// Once. `folder`: rank 0's; none where nothing is to be written.
+  TrainingResult run(std::optional<RunFolder> folder);
   Model& model();
 
  private:
