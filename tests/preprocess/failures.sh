@@ -31,7 +31,7 @@ printf 'P6 2 2 255\n123456789012' | tee photos/b/1.ppm >photos/a/2.ppm
 
 expect 2 "source" "$program" --output out
 expect 2 "--sorce" "$program" --sorce idx --output out
-expect 2 "side" "$program" --source generated --side 0 --output out
+expect 2 "side" "$program" --source generated --side 20000 --output out
 expect 2 "validation" "$program" --source generated --validation nan --output out
 expect 2 "--input" "$program" --source idx --output out
 expect 1 "no such folder" "$program" --source class-folders --input nowhere --output out

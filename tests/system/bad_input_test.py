@@ -90,7 +90,7 @@ class CommandLine(Case):
 
     def test_numbers_of_other_commands(self):
         output = self.folder / "data"
-        for name, value in [("--side", 0), ("--side", "nan"), ("--validation", 1), ("--validation", "nan"), ("--test", -0.1),
+        for name, value in [("--side", 20000), ("--side", "nan"), ("--validation", 1), ("--validation", "nan"), ("--test", -0.1),
                             ("--channels", 2), ("--shard-mib", 0), ("--images", 3), ("--classes", 11)]:
             with self.subTest(f"{name} {value}"):
                 self.refused(2, [name], "preprocess", "--source", "generated", "--output", output, f"{name}={value}")
@@ -101,7 +101,7 @@ class CommandLine(Case):
         self.refused_training(2, ["--epohcs", "epochs"], "--epohcs", 3, ranks=3)
         self.refused_training(2, ["--lr"], "--lr", "nan", ranks=3)
         pack = ("preprocess", "--source", "generated", "--output", self.folder / "data")
-        self.refused_by_ranks(3, 2, ["--side"], *pack, "--side", 0)
+        self.refused_by_ranks(3, 2, ["--side"], *pack, "--side", 20000)
 
 
 class Config(Case):
