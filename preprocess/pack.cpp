@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core/utility.hpp>
 
-#include "lockstep/core/machine.hpp"
+#include "lockstep/comm/core_share.hpp"
 #include "lockstep/data/image_table.hpp"
 #include "preprocess/output_folder.hpp"
 #include "preprocess/progress.hpp"
@@ -180,7 +180,7 @@ class Packer {
                           plan_.shape.channels, plan_.shards.size(), world_.size(), threads()));
   }
 
-  std::int64_t threads() const { return settings_.threads > 0 ? settings_.threads : core_share(world_.local_size()); }
+  std::int64_t threads() const { return settings_.threads > 0 ? settings_.threads : cores_; }
 
   std::int64_t images_to_decode() const {
     std::int64_t images = 0;
@@ -283,6 +283,7 @@ class Packer {
 
   const PackSettings& settings_;
   World& world_;
+  const std::int64_t cores_ = core_share(world_);  // by all ranks together, so here
   const Log& log_;
   OutputFolder output_;
   std::unique_ptr<Source> source_;

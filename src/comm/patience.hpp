@@ -24,7 +24,7 @@ class Patience {
   bool ask(Question&& question) {
     const Clock::time_point start = Clock::now();
     if (question()) return true;
-    if (Clock::now() - start > kBytesMoved) {
+    if (Clock::now() - start > bytes_moved) {
       idle_questions_ = 0;
     } else {
       ++idle_questions_;
@@ -37,16 +37,16 @@ class Patience {
   void reset() { idle_questions_ = 0; }
 
  private:
-  static constexpr std::chrono::microseconds kBytesMoved{5};  // an MPI_Test that finds nothing takes below 1 µs
-  static constexpr int spins = 50;                          // some 20 µs on an idle core: a small message's way
-  static constexpr std::chrono::microseconds kShortest{10};
+  static constexpr std::chrono::microseconds bytes_moved{5};  // an MPI_Test that finds nothing takes below 1 µs
+  static constexpr int spins = 50;                            // some 20 µs on an idle core: a small message's way
+  static constexpr std::chrono::microseconds shortest{10};
 
   void pause() const {
     if (idle_questions_ < spins) {
       std::this_thread::yield();
     } else {
       const int doublings = std::min((idle_questions_ - spins) / 4, 10);
-      std::this_thread::sleep_for(std::min(kShortest * (1 << doublings), longest_));
+      std::this_thread::sleep_for(std::min(shortest * (1 << doublings), longest_));
     }
   }
 

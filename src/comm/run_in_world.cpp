@@ -2,24 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <new>
 #include <optional>
+#include <thread>
 
 namespace lockstep {
 namespace {
 
+constexpr std::chrono::seconds agreement_patience{3};
+
 Exit fail(World& world, const Log& log, const std::string& sentence, Exit code) {
   log.finish_progress();
+  // A fault that every rank finds is said by rank 0, whose abort ends the others before they speak.
+  if (world.rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
   if (world.size() > 1) world.abort(static_cast<int>(code), sentence);
   fmt::print(stderr, "{}\n", sentence);
   return code;
 }
 
-/// The other ranks found the same fault and come here too.
+/// The other ranks should have found the same fault and come here too: rank 0 speaks for all. Ranks that did not (a
+/// config that differs on one node, a fault only rank 0 looks for) are ended after a while instead of waited for.
 Exit fail_together(World& world, const std::string& sentence) {
   if (world.rank() == 0) fmt::print(stderr, "{}\n", sentence);
-  world.barrier();
-  return Exit::usage;
+  if (world.barrier_within(agreement_patience)) return Exit::usage;
+  world.abort(static_cast<int>(Exit::usage), world.rank() == 0 ? "the other ranks did not find this fault" : sentence);
 }
 
 }  // namespace
@@ -38,10 +45,14 @@ Exit run_in_world(std::string_view command, const std::function<Exit(World&, con
     return work(world, log);
   } catch (const Error& error) {
     const std::string sentence = fmt::format("{}: {}", command, error.what());
-    return error.exit_code() == Exit::usage ? fail_together(world, sentence) : fail(world, log, sentence, error.exit_code());
+    return error.exit_code() == Exit::usage ? fail_together(world, sentence)
+                                            : fail(world, log, sentence, error.exit_code());
   } catch (const std::bad_alloc&) {
-    return fail(world, log, fmt::format("{}: out of memory · this process · use smaller batches or shards, more ranks or more memory", command),
-                Exit::failed);
+    return fail(
+        world, log,
+        fmt::format("{}: out of memory · this process · use smaller batches or shards, more ranks or more memory",
+                    command),
+        Exit::failed);
   } catch (const std::exception& error) {
     return fail(world, log, fmt::format("{}: {}", command, error.what()), Exit::failed);
   }

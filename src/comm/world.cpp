@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <numeric>
+#include <thread>
 
 #include "lockstep/core/error.hpp"
 #include "mpi_calls.hpp"
@@ -102,6 +103,19 @@ void World::barrier() {
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Ibarrier(state_->ranks, &request), "MPI_Ibarrier");
   wait_patiently(request, "MPI_Ibarrier");
+}
+
+bool World::barrier_within(std::chrono::seconds patience) {
+  if (!state_->mpi) return true;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(state_->ranks, &request), "MPI_Ibarrier");
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  int done = 0;
+  while (true) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    if (done != 0 || std::chrono::steady_clock::now() > deadline) return done != 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 std::string World::broadcast(std::string text, int root) {

@@ -25,7 +25,8 @@ Exit dispatch(const std::string& command, const std::vector<std::string>& words)
     fmt::print("lockstep {}\n", LOCKSTEP_VERSION);
     return Exit::done;
   }
-  throw usage_error(fmt::format("there is no command '{}'", command), "command line", "lockstep --help lists the commands");
+  throw usage_error(fmt::format("there is no command '{}'", command), "command line",
+                    "lockstep --help lists the commands");
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "lockstep {}: {}\n", command, error.what());
     return static_cast<int>(error.exit_code());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "lockstep {}: {} · a library's own message · see the README's known limits\n", command, error.what());
+    fmt::print(stderr, "lockstep {}: {} · a library's own message · see the README's known limits\n", command,
+               error.what());
     return static_cast<int>(Exit::failed);
   }
 }

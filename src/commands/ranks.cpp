@@ -2,7 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "lockstep/core/machine.hpp"
+#include "lockstep/comm/core_share.hpp"
 
 namespace lockstep {
 
@@ -11,8 +11,9 @@ Manifest shared_manifest(World& world, const std::filesystem::path& folder) {
   return Manifest::from_json(world.broadcast(mine), (folder / Manifest::file_name).string());
 }
 
-std::int64_t set_threads(std::int64_t asked, const World& world) {
-  const std::int64_t threads = asked > 0 ? asked : core_share(world.local_size());
+std::int64_t set_threads(std::int64_t asked, World& world) {
+  const std::int64_t share = core_share(world);  // by all ranks, whatever each was told
+  const std::int64_t threads = asked > 0 ? asked : share;
   at::set_num_threads(static_cast<int>(threads));
   return threads;
 }

@@ -14,6 +14,6 @@ namespace lockstep {
 Manifest shared_manifest(World& world, const std::filesystem::path& folder);
 
 /// Compute threads of this rank: as asked, or its share of the cores (0); set in LibTorch.
-std::int64_t set_threads(std::int64_t asked, const World& world);
+std::int64_t set_threads(std::int64_t asked, World& world);
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "commands/ranks.hpp"
+#include "lockstep/comm/agreement.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
@@ -21,18 +22,18 @@ std::string model_table(const RunConfig& config) {
   return format_summary(summarise_custom_cnn(config.model, shape));
 }
 
-std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input, const World& world) {
+std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input,
+                         const World& world) {
   const SplitEntry& train = manifest.split(config.loader.train_split);
-  return fmt::format("{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}; run {}", train.samples, manifest.classes.size(),
-                     input.side, world.size(), world.size() == 1 ? "" : "s", config.threads, config.threads == 1 ? "" : "s", config.batch,
-                     config.run.string());
+  return fmt::format("{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}; run {}",
+                     train.samples, manifest.classes.size(), input.side, world.size(), world.size() == 1 ? "" : "s",
+                     config.threads, config.threads == 1 ? "" : "s", config.batch, config.run.string());
 }
 
 std::string closing_line(const RunConfig& config, const TrainingResult& result) {
   if (result.best_epoch == 0) return "no epoch was completed";
-  const double shown = config.metric == Metric::loss ? -result.best_score : result.best_score;
-  return fmt::format("best {} {:.4f} in epoch {}; next: lockstep evaluate --run {}", name_of(config.metric), shown, result.best_epoch,
-                     config.run.string());
+  return fmt::format("best {} {:.4f} in epoch {}; next: lockstep evaluate --run {}", result.metric, result.best_value,
+                     result.best_epoch, config.run.string());
 }
 
 Exit train(RunConfig config, const Options& options, World& world, const Log& log) {
@@ -40,7 +41,12 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   config.threads = set_threads(config.threads, world);
   const InputPlan input = plan_input(config.loader, manifest);
   if (world.rank() == 0) RunFolder::require_new(config.run);
+  if (manifest.find_split(config.loader.eval_split) == nullptr) {
+    if (options.said("eval-split") && config.loader.eval_split != "none") manifest.split(config.loader.eval_split);
+    log.info("no split judges the epochs: the lowest training loss decides which weights are best");
+  }
   RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout));
+  require_agreement(*channels.control, "the configuration", options.to_ini());
   const StopSignal stop;
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
@@ -48,7 +54,8 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   // Made now that the trainer has found the config to fit the data: a refused command leaves no folder behind.
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
-    folder = RunFolder::create(config.run, options.with_absolute_paths(), record_of(config, manifest, input, world.size()));
+    folder =
+        RunFolder::create(config.run, options.with_absolute_paths(), record_of(config, manifest, input, world.size()));
   }
   log.info(opening_line(config, manifest, input, world));
   const TrainingResult result = trainer.run(folder);
@@ -60,6 +67,7 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
 
 Exit train_command(const std::vector<std::string>& words) {
   keep_large_blocks();
+  allow_many_files();
   return run_in_world("lockstep train", [&](World& world, const Log& log) {
     const Options options = Options::parse(Command::train, words);
     if (const auto answer = answer_to_questions(options)) return say(world, *answer);

@@ -69,9 +69,13 @@ std::string markdown_table(Command command) {
   for (const OptionRow& row : option_table()) {
     if (!belongs(row, command)) continue;
     std::string value(row.value);
-    for (std::size_t at = value.find('|'); at != std::string::npos; at = value.find('|', at + 2)) value.replace(at, 1, "\\|");
+    for (std::size_t at = value.find('|'); at != std::string::npos; at = value.find('|', at + 2))
+      value.replace(at, 1, "\\|");
     text += fmt::format("| `--{}`{}{} | {} | {} |\n", row.name, value.empty() ? "" : " ", value,
-                        row.required ? "required" : row.fallback.empty() ? "" : fmt::format("`{}`", row.fallback), row.help);
+                        row.required           ? "required"
+                        : row.fallback.empty() ? ""
+                                               : fmt::format("`{}`", row.fallback),
+                        row.help);
   }
   return text;
 }

@@ -100,7 +100,9 @@ std::string range_text(const OptionRow& row) {
 /// What is wrong with `text` as one number (or one element of a list) of this option; empty: nothing.
 std::string number_fault(const OptionRow& row, std::string_view text, bool is_integer) {
   const std::optional<std::int64_t> integer = is_integer ? parse_integer(text) : std::nullopt;
-  const std::optional<double> value = integer ? static_cast<double>(*integer) : is_integer ? std::nullopt : parse_real(text);
+  const std::optional<double> value = integer      ? static_cast<double>(*integer)
+                                      : is_integer ? std::nullopt
+                                                   : parse_real(text);
   if (!value) return fmt::format("'{}' is not {}", text, is_integer ? "a whole number" : "a finite number");
   if (*value < row.low || *value > row.high) return fmt::format("{} is out of range", text);
   return "";
@@ -132,15 +134,21 @@ std::string fault_of(const OptionRow& row, std::string_view text) {
   if (text.empty()) return "an empty value";
   switch (row.type) {
     case OptionType::text:
-    case OptionType::path: return "";
-    case OptionType::choice: return choice_fault(row, text);
-    case OptionType::flag: return parse_flag(text) ? "" : fmt::format("'{}' is neither true nor false", text);
-    case OptionType::integer: return number_fault(row, text, true);
-    case OptionType::real: return number_fault(row, text, false);
+    case OptionType::path:
+      return "";
+    case OptionType::choice:
+      return choice_fault(row, text);
+    case OptionType::flag:
+      return parse_flag(text) ? "" : fmt::format("'{}' is neither true nor false", text);
+    case OptionType::integer:
+      return number_fault(row, text, true);
+    case OptionType::real:
+      return number_fault(row, text, false);
     case OptionType::integer_list:
     case OptionType::real_list:
     case OptionType::choice_list:
-    case OptionType::text_list: return list_fault(row, text);
+    case OptionType::text_list:
+      return list_fault(row, text);
   }
   return "";
 }
@@ -150,11 +158,15 @@ std::string fix_for(const OptionRow& row) {
     case OptionType::integer:
     case OptionType::integer_list:
     case OptionType::real:
-    case OptionType::real_list: return fmt::format("give {} ({})", row.value, range_text(row));
+    case OptionType::real_list:
+      return fmt::format("give {} ({})", row.value, range_text(row));
     case OptionType::choice:
-    case OptionType::choice_list: return fmt::format("choose from {}", row.value);
-    case OptionType::flag: return "write true or false";
-    default: return fmt::format("give {}", row.value);
+    case OptionType::choice_list:
+      return fmt::format("choose from {}", row.value);
+    case OptionType::flag:
+      return "write true or false";
+    default:
+      return fmt::format("give {}", row.value);
   }
 }
 
@@ -252,7 +264,8 @@ Options Options::from_ini(Command command, std::string_view text, const std::str
 
 void Options::set(const std::string& name, const std::string& text, const std::string& origin) {
   const OptionRow* row = find_row(command_, name);
-  if (row == nullptr) throw usage_error(fmt::format("there is no option {}", name), origin, nearest_hint(command_, name));
+  if (row == nullptr)
+    throw usage_error(fmt::format("there is no option {}", name), origin, nearest_hint(command_, name));
   const std::string fault = fault_of(*row, text);
   if (!fault.empty()) throw usage_error(fault, fmt::format("--{} ({})", name, origin), fix_for(*row));
   values_[name] = {text, origin};
@@ -279,7 +292,8 @@ void Options::read_ini(std::string_view text, const std::string& origin) {
     const std::string name(trimmed(line.substr(0, equals)));
     const OptionRow* row = find_row(command_, name);
     if (row != nullptr && row->group.empty()) {
-      throw usage_error(fmt::format("{} can't stand in a config file", name), where, fmt::format("give --{} on the command line", name));
+      throw usage_error(fmt::format("{} can't stand in a config file", name), where,
+                        fmt::format("give --{} on the command line", name));
     }
     if (row != nullptr && !section.empty() && section != row->group) {
       throw usage_error(fmt::format("{} stands in section [{}]", name, section), where,
@@ -352,11 +366,13 @@ Options Options::with_absolute_paths() const {
 
 std::string Options::to_ini() const {
   std::ostringstream text;
-  text << "# lockstep " << row_of(command_).name << ", every option; runs again with: lockstep " << row_of(command_).name
-       << " --config THIS\n";
+  text << "# lockstep " << row_of(command_).name << ", every option; runs again with: lockstep "
+       << row_of(command_).name << " --config THIS" << (command_ == Command::train ? " --run NEW" : "") << "\n";
   std::vector<std::string_view> groups;
   for (const OptionRow& row : option_table()) {
-    if (belongs(row, command_) && !row.group.empty() && std::find(groups.begin(), groups.end(), row.group) == groups.end()) groups.push_back(row.group);
+    if (belongs(row, command_) && !row.group.empty() &&
+        std::find(groups.begin(), groups.end(), row.group) == groups.end())
+      groups.push_back(row.group);
   }
   for (const std::string_view group : groups) {
     text << "\n[" << group << "]\n";

@@ -16,10 +16,8 @@ using Names = std::array<std::pair<std::string_view, Kind>, N>;
 constexpr Names<Normalisation, 3> normalisations{{{"standardise", Normalisation::standardise},
                                                   {"unit", Normalisation::unit},
                                                   {"imagenet", Normalisation::imagenet}}};
-constexpr Names<Activation, 4> activations{{{"relu", Activation::relu},
-                                            {"gelu", Activation::gelu},
-                                            {"silu", Activation::silu},
-                                            {"mish", Activation::mish}}};
+constexpr Names<Activation, 4> activations{
+    {{"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}, {"mish", Activation::mish}}};
 constexpr Names<OptimiserKind, 3> optimisers{
     {{"sgd", OptimiserKind::sgd}, {"adam", OptimiserKind::adam}, {"adamw", OptimiserKind::adamw}}};
 constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
@@ -53,7 +51,8 @@ std::vector<T> per_layer(const Options& options, std::string_view name, std::vec
 void read_pair(const Options& options, std::string_view name, double (&pair)[2]) {
   const std::vector<double> values = options.reals(name);
   if (values.size() != 2 || values[0] > values[1]) {
-    options.reject(name, fmt::format("'{}' is not a pair LOW,HIGH", options.text(name)), "give two numbers, the lower first");
+    options.reject(name, fmt::format("'{}' is not a pair LOW,HIGH", options.text(name)),
+                   "give two numbers, the lower first");
   }
   pair[0] = values[0];
   pair[1] = values[1];
@@ -106,7 +105,8 @@ CustomCnnConfig model_config(const Options& options) {
   config.filters = options.integers("filters");
   config.kernels = per_layer(options, "kernels", options.integers("kernels"), config.filters.size());
   for (const std::int64_t kernel : config.kernels) {
-    if (kernel % 2 == 0) options.reject("kernels", fmt::format("an even kernel side ({})", kernel), "odd sides keep the image's size");
+    if (kernel % 2 == 0)
+      options.reject("kernels", fmt::format("an even kernel side ({})", kernel), "odd sides keep the image's size");
   }
   config.dense = options.integers("dense");
   std::vector<Activation> given;
@@ -126,7 +126,8 @@ OptimiserConfig optimiser_config(const Options& options) {
   config.weight_decay = options.real("weight-decay");
   config.momentum = options.real("momentum");
   config.nesterov = options.flag("nesterov");
-  if (config.nesterov && config.momentum == 0) options.reject("nesterov", "Nesterov's form needs momentum", "give --momentum 0.9");
+  if (config.nesterov && config.momentum == 0)
+    options.reject("nesterov", "Nesterov's form needs momentum", "give --momentum 0.9");
   const std::vector<double> betas = options.reals("adam-betas");
   if (betas.size() != 2) options.reject("adam-betas", "two numbers are needed", "such as 0.9,0.999");
   config.beta1 = betas[0];
@@ -139,9 +140,12 @@ OptimiserConfig optimiser_config(const Options& options) {
 
 std::int64_t BatchNormStats::granularity() const {
   switch (over) {
-    case Over::global_batch: return 1;
-    case Over::rank: return 2;
-    case Over::group: return group;
+    case Over::global_batch:
+      return 1;
+    case Over::rank:
+      return 2;
+    case Over::group:
+      return group;
   }
   return 1;
 }

@@ -16,15 +16,21 @@ std::string sentence(const std::string& what, const std::string& where, const st
 std::string hint_for(int code) {
   switch (code) {
     case ENOSPC:
-    case EDQUOT: return "free space or write to another file system; nothing half-written was kept";
+    case EDQUOT:
+      return "free space or write to another file system; nothing half-written was kept";
     case EACCES:
     case EPERM:
-    case EROFS: return "choose a folder you may write to, or ask its owner for the right";
-    case ENOENT: return "check the path for a typing mistake and that the file system is mounted on this node";
+    case EROFS:
+      return "choose a folder you may write to, or ask its owner for the right";
+    case ENOENT:
+      return "check the path for a typing mistake and that the file system is mounted on this node";
     case EMFILE:
-    case ENFILE: return "raise the limit of open files (ulimit -n)";
-    case EIO: return "the disk or network file system reports a fault; try another folder";
-    default: return "";
+    case ENFILE:
+      return "raise the limit of open files (ulimit -n)";
+    case EIO:
+      return "the disk or network file system reports a fault; try another folder";
+    default:
+      return "";
   }
 }
 

@@ -35,7 +35,8 @@ class Descriptor {
   std::uint64_t regular_size() const {
     struct stat info {};
     if (::fstat(value_, &info) != 0) throw system_error("cannot read the size of", path_.string(), errno);
-    if (!S_ISREG(info.st_mode)) throw Error("not a regular file", path_.string(), "name a file, not a folder or device");
+    if (!S_ISREG(info.st_mode))
+      throw Error("not a regular file", path_.string(), "name a file, not a folder or device");
     return static_cast<std::uint64_t>(info.st_size);
   }
 
@@ -77,8 +78,8 @@ std::string read_file(const fs::path& path, std::uint64_t limit) {
   const Descriptor file(path, O_RDONLY);
   const std::uint64_t size = file.regular_size();
   if (size > limit) {
-    throw Error("file of " + std::to_string(size) + " bytes, at most " + std::to_string(limit) + " expected", path.string(),
-                "check that this is the right file");
+    throw Error("file of " + std::to_string(size) + " bytes, at most " + std::to_string(limit) + " expected",
+                path.string(), "check that this is the right file");
   }
   std::string content(size, '\0');
   read_exactly(file.get(), path, 0, {reinterpret_cast<std::uint8_t*>(content.data()), content.size()});
@@ -105,7 +106,8 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 
 void publish_file(const fs::path& partial, const fs::path& final_path) {
   Descriptor(partial, O_RDONLY).sync();
-  if (::rename(partial.c_str(), final_path.c_str()) != 0) throw system_error("cannot rename to", final_path.string(), errno);
+  if (::rename(partial.c_str(), final_path.c_str()) != 0)
+    throw system_error("cannot rename to", final_path.string(), errno);
   const fs::path folder = final_path.parent_path().empty() ? fs::path(".") : final_path.parent_path();
   Descriptor(folder, O_RDONLY | O_DIRECTORY).sync();
 }
@@ -120,7 +122,8 @@ std::uint64_t free_bytes(const fs::path& path) {
   fs::path existing = fs::absolute(path);
   while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();
   struct statvfs info {};
-  if (::statvfs(existing.c_str(), &info) != 0) throw system_error("cannot read free space of", existing.string(), errno);
+  if (::statvfs(existing.c_str(), &info) != 0)
+    throw system_error("cannot read free space of", existing.string(), errno);
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
@@ -135,7 +138,9 @@ RandomAccessFile::~RandomAccessFile() {
 }
 
 RandomAccessFile::RandomAccessFile(RandomAccessFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(std::exchange(other.size_, 0)) {}
 
 RandomAccessFile& RandomAccessFile::operator=(RandomAccessFile&& other) noexcept {
   std::swap(path_, other.path_);

@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,10 +15,26 @@ std::int64_t usable_cores() {
   return CPU_COUNT(&mask);
 }
 
-std::int64_t core_share(std::int64_t local_ranks) {
-  const std::int64_t usable = usable_cores(), machine = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
-  if (usable < machine && usable * local_ranks <= machine) return usable;
-  return std::max<std::int64_t>(1, usable / local_ranks);
+std::string affinity_mask() {
+  cpu_set_t mask;
+  if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return "";
+  std::string text;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &mask)) continue;
+    const int first = core;
+    while (core + 1 < CPU_SETSIZE && CPU_ISSET(core + 1, &mask)) ++core;
+    if (!text.empty()) text += ',';
+    text += std::to_string(first);
+    if (core > first) text += '-' + std::to_string(core);
+  }
+  return text;
+}
+
+void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void keep_large_blocks() {

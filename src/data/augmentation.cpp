@@ -40,12 +40,14 @@ CropBox draw_crop(const AugmentationConfig& config, Draws& draws, std::int64_t h
   return central_of_ratio(config, height, width);
 }
 
-double around(Draws& draws, double centre, double spread) { return spread == 0 ? centre : draws.uniform(centre - spread, centre + spread); }
+double around(Draws& draws, double centre, double spread) {
+  return spread == 0 ? centre : draws.uniform(centre - spread, centre + spread);
+}
 
 }  // namespace
 
-Augmentation draw_augmentation(const AugmentationConfig& config, std::uint64_t seed, std::int64_t epoch, std::int64_t id,
-                               std::int64_t height, std::int64_t width) {
+Augmentation draw_augmentation(const AugmentationConfig& config, std::uint64_t seed, std::int64_t epoch,
+                               std::int64_t id, std::int64_t height, std::int64_t width) {
   Augmentation result;
   result.crop = whole(height, width);
   if (!config.on) return result;

@@ -35,8 +35,10 @@ std::vector<Taps> triangle_taps(double begin, double length, std::int64_t limit,
       taps.weights.push_back(static_cast<float>(std::max(0.0, 1.0 - distance)));
       total += taps.weights.back();
     }
-    if (total <= 0) taps.weights = {1.0f};
-    else for (float& weight : taps.weights) weight = static_cast<float>(weight / total);
+    if (total <= 0)
+      taps.weights = {1.0f};
+    else
+      for (float& weight : taps.weights) weight = static_cast<float>(weight / total);
   }
   return all;
 }
@@ -96,8 +98,10 @@ void ImageTransform::resample(std::span<const std::uint8_t> source, const Augmen
   for (std::int64_t y = first; y < last; ++y) {
     const std::uint8_t* in = source.data() + y * source_.width * source_.channels;
     float* out = scratch.rows.data() + (y - first) * line;
-    if (source_.channels == 3) filter_row<3>(in, columns, out);
-    else filter_row<1>(in, columns, out);
+    if (source_.channels == 3)
+      filter_row<3>(in, columns, out);
+    else
+      filter_row<1>(in, columns, out);
   }
   float* out = scratch.image.data();
   for (const Taps& taps : rows) {
@@ -126,7 +130,8 @@ void ImageTransform::warp(const Augmentation& a, Scratch& scratch) const {
       const double sy = std::clamp(sine * dx + cosine * dy + centre - 0.5, 0.0, last);
       const auto x0 = static_cast<std::int64_t>(sx), y0 = static_cast<std::int64_t>(sy);
       const std::int64_t x1 = std::min(x0 + 1, side_ - 1), y1 = std::min(y0 + 1, side_ - 1);
-      const auto fx = static_cast<float>(sx - static_cast<double>(x0)), fy = static_cast<float>(sy - static_cast<double>(y0));
+      const auto fx = static_cast<float>(sx - static_cast<double>(x0)),
+                 fy = static_cast<float>(sy - static_cast<double>(y0));
       const auto at = [&](std::int64_t py, std::int64_t px, std::int64_t c) {
         return scratch.image[static_cast<std::size_t>((py * side_ + px) * channels + c)];
       };
@@ -154,7 +159,8 @@ void ImageTransform::colour(const Augmentation& a, std::span<float> image) const
   }
   const auto mean = static_cast<float>(total * static_cast<double>(channels) / static_cast<double>(image.size()));
   for (std::size_t i = 0; i < image.size(); i += channels) {
-    for (std::size_t c = 0; c < channels; ++c) image[i + c] = std::clamp(mean + contrast * (image[i + c] - mean), 0.0f, 255.0f);
+    for (std::size_t c = 0; c < channels; ++c)
+      image[i + c] = std::clamp(mean + contrast * (image[i + c] - mean), 0.0f, 255.0f);
     const float centre = grey(&image[i]);
     for (std::size_t c = 0; c < channels; ++c) {
       image[i + c] = std::clamp(centre + saturation * (image[i + c] - centre), 0.0f, 255.0f);
@@ -165,8 +171,10 @@ void ImageTransform::colour(const Augmentation& a, std::span<float> image) const
 void ImageTransform::apply(std::span<const std::uint8_t> source, const Augmentation& a, std::span<float> slot,
                            Scratch& scratch) const {
   scratch.image.resize(slot.size());
-  if (is_identity(a, source_, side_)) std::copy(source.begin(), source.end(), scratch.image.begin());
-  else resample(source, a, scratch);
+  if (is_identity(a, source_, side_))
+    std::copy(source.begin(), source.end(), scratch.image.begin());
+  else
+    resample(source, a, scratch);
   if (a.warps()) warp(a, scratch);
   if (a.colours()) colour(a, scratch.image);
   const auto channels = static_cast<std::size_t>(source_.channels);

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -44,6 +45,15 @@ struct Loader::State {
 
   State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p)
       : split(s), transform(t), draw(std::move(d)), requests(std::move(r)), prefetch(p) {}
+  /// Joins the workers, also when the system refused to start the last of them.
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    work.notify_all();
+    for (std::thread& thread : threads) thread.join();
+  }
 
   /// float32 [n, c, side, side] channels-last, from memory nobody else holds or fresh.
   at::Tensor batch_memory(std::int64_t samples) {
@@ -51,6 +61,7 @@ struct Loader::State {
     const std::int64_t wanted = samples * side * side * channels;
     for (at::Tensor& block : memory) {
       if (block.storage().use_count() != 1 || block.numel() < wanted) continue;
+      std::atomic_thread_fence(std::memory_order_acquire);  // what the last holder read, it has read
       return block.narrow(0, 0, wanted).view({samples, side, side, channels}).permute({0, 3, 1, 2});
     }
     std::erase_if(memory, [&](const at::Tensor& block) { return block.storage().use_count() == 1; });  // all too small
@@ -60,19 +71,21 @@ struct Loader::State {
 
   /// Pulls one request into the queue. With the lock held.
   void enqueue_request() {
-    std::optional<BatchRequest> request;
     try {
-      request = requests();
-    } catch (...) {
+      if (std::optional<BatchRequest> request = requests()) {
+        enqueue(std::move(*request));
+        return;
+      }
+    } catch (...) {  // the requests' own, or no memory for the batch
       request_failure = std::current_exception();
     }
-    if (!request) {
-      ended = true;
-      ready.notify_all();
-      return;
-    }
+    ended = true;
+    ready.notify_all();
+  }
+
+  void enqueue(BatchRequest request) {
     auto pending = std::make_shared<Pending>();
-    pending->request = std::move(*request);
+    pending->request = std::move(request);
     const auto samples = static_cast<std::int64_t>(pending->request.positions.size());
     pending->batch.epoch = pending->request.epoch;
     pending->batch.step = pending->request.step;
@@ -93,12 +106,15 @@ struct Loader::State {
         sample = pending->started++;
         return pending;
       }
-      if (!ended && queue.size() < prefetch) enqueue_request();
-      else work.wait(lock);
+      if (!ended && queue.size() < prefetch)
+        enqueue_request();
+      else
+        work.wait(lock);
     }
   }
 
-  void prepare(Pending& pending, std::size_t sample, std::vector<std::uint8_t>& bytes, ImageTransform::Scratch& scratch) {
+  void prepare(Pending& pending, std::size_t sample, std::vector<std::uint8_t>& bytes,
+               ImageTransform::Scratch& scratch) {
     const std::int64_t position = pending.request.positions[sample];
     const std::int64_t id = split.id(position);
     pending.batch.ids[sample] = id;
@@ -130,25 +146,21 @@ struct Loader::State {
   }
 };
 
-Loader::Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests, std::int64_t threads,
-               std::int64_t prefetch)
-    : state_(std::make_unique<State>(split, transform, std::move(draw), std::move(requests), static_cast<std::size_t>(prefetch))) {
-  for (std::int64_t i = 0; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
+Loader::Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests,
+               std::int64_t threads, std::int64_t prefetch)
+    : state_(std::make_unique<State>(split, transform, std::move(draw), std::move(requests),
+                                     static_cast<std::size_t>(prefetch))) {
+  for (std::int64_t i = 0; i < threads; ++i)
+    state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
 }
 
-Loader::~Loader() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->work.notify_all();
-  for (std::thread& thread : state_->threads) thread.join();
-}
+Loader::~Loader() = default;
 
 std::optional<Batch> Loader::next() {
   std::unique_lock lock(state_->mutex);
   const Stopwatch watch;
-  state_->ready.wait(lock, [this] { return state_->queue.empty() ? state_->ended : state_->queue.front()->complete(); });
+  state_->ready.wait(lock,
+                     [this] { return state_->queue.empty() ? state_->ended : state_->queue.front()->complete(); });
   state_->waited += watch.seconds();
   if (state_->queue.empty()) {
     if (state_->request_failure) std::rethrow_exception(state_->request_failure);

@@ -37,7 +37,9 @@ Range StepPlan::rank_part(std::int64_t step, int rank, int ranks) const {
   const Range whole = this->step(step);
   const std::int64_t groups = group_range(step, 0, 1).end;
   const Range mine = group_range(step, rank, ranks);
-  const auto place = [&](std::int64_t group) { return group == groups ? whole.end : whole.begin + group * granularity_; };
+  const auto place = [&](std::int64_t group) {
+    return group == groups ? whole.end : whole.begin + group * granularity_;
+  };
   return {place(mine.begin), place(mine.end)};
 }
 

@@ -3,12 +3,15 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <exception>
 #include <mutex>
 #include <numeric>
 #include <thread>
 
+#include "lockstep/core/error.hpp"
 #include "lockstep/core/stopwatch.hpp"
 #include "lockstep/data/loader.hpp"
 
@@ -36,6 +39,10 @@ struct Findings {
 
   void add(const Batch& batch, const at::Tensor& logits, bool with_scores) {
     const at::Tensor dense = logits.contiguous();
+    if (!at::isfinite(dense).all().item<bool>()) {
+      throw Error(fmt::format("the network's scores of block {} are not finite", batch.step), "evaluation",
+                  "the training has diverged: lower --lr, or use the weights of an earlier epoch");
+    }
     const at::Tensor probabilities = with_scores ? at::softmax(dense, 1).contiguous() : at::Tensor();
     const auto classes = static_cast<std::size_t>(dense.size(1));
     const std::lock_guard lock(mutex);
@@ -96,8 +103,8 @@ std::vector<Prediction> gather_predictions(const std::vector<Prediction>& mine, 
   at::Tensor rows = at::empty({static_cast<std::int64_t>(mine.size()), 5}, at::kDouble);
   double* out = rows.data_ptr<double>();
   for (const Prediction& p : mine) {
-    for (const double value : {static_cast<double>(p.id), static_cast<double>(p.label), static_cast<double>(p.predicted),
-                               static_cast<double>(p.rank), p.loss}) {
+    for (const double value : {static_cast<double>(p.id), static_cast<double>(p.label),
+                               static_cast<double>(p.predicted), static_cast<double>(p.rank), p.loss}) {
       *out++ = value;
     }
   }
@@ -105,7 +112,8 @@ std::vector<Prediction> gather_predictions(const std::vector<Prediction>& mine, 
   std::vector<Prediction> predictions;
   for (std::int64_t i = 0; i < all.size(0); ++i) {
     const double* row = all.const_data_ptr<double>() + 5 * i;
-    predictions.push_back({std::llround(row[0]), std::llround(row[1]), std::llround(row[2]), std::llround(row[3]), row[4]});
+    predictions.push_back(
+        {std::llround(row[0]), std::llround(row[1]), std::llround(row[2]), std::llround(row[3]), row[4]});
   }
   return predictions;
 }
@@ -114,12 +122,14 @@ std::vector<Prediction> gather_predictions(const std::vector<Prediction>& mine, 
 std::vector<std::size_t> order_by_id(const std::vector<Prediction>& predictions) {
   std::vector<std::size_t> order(predictions.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return predictions[a].id < predictions[b].id; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return predictions[a].id < predictions[b].id; });
   return order;
 }
 
 std::optional<double> gathered_auc(const std::vector<float>& mine, const std::vector<Prediction>& all,
-                                   const std::vector<std::size_t>& order, std::int64_t classes, Communicator& communicator) {
+                                   const std::vector<std::size_t>& order, std::int64_t classes,
+                                   Communicator& communicator) {
   const at::Tensor rows = at::tensor(at::ArrayRef<float>(mine), at::kFloat).view({-1, classes});
   const at::Tensor scores = communicator.gather_unequal(rows);
   std::vector<float> sorted;
@@ -146,8 +156,8 @@ Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& 
   Findings findings;
   {
     const SingleThreadedKernels single;
-    Loader loader(split, transform, draw, block_requests(split, communicator.rank(), communicator.size()), settings.threads,
-                  settings.threads + 1);
+    Loader loader(split, transform, draw, block_requests(split, communicator.rank(), communicator.size()),
+                  settings.threads, settings.threads + 1);
     std::mutex loader_mutex;
     run_on_threads(settings.threads, [&] { run_blocks(model, loader, loader_mutex, settings.auc, findings); });
   }

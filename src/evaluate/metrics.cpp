@@ -42,7 +42,8 @@ void set_macro(Metrics& metrics) {
     metrics.macro_recall += metrics.classes[c].recall;
     metrics.macro_f1 += metrics.classes[c].f1;
   }
-  for (double* value : {&metrics.macro_precision, &metrics.macro_recall, &metrics.macro_f1}) *value = ratio(*value, occurring);
+  for (double* value : {&metrics.macro_precision, &metrics.macro_recall, &metrics.macro_f1})
+    *value = ratio(*value, occurring);
 }
 
 /// The Mann–Whitney form: mean rank of the positives, equal scores sharing their mean rank.
@@ -51,13 +52,14 @@ std::optional<double> auc_of_class(std::span<const float> probabilities, std::sp
   std::vector<std::pair<float, bool>> scored;
   scored.reserve(labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    scored.emplace_back(probabilities[i * static_cast<std::size_t>(classes) + static_cast<std::size_t>(positive)], labels[i] == positive);
+    scored.emplace_back(probabilities[i * static_cast<std::size_t>(classes) + static_cast<std::size_t>(positive)],
+                        labels[i] == positive);
   }
   std::sort(scored.begin(), scored.end());
   double rank_sum = 0, positives = 0;
   for (std::size_t i = 0; i < scored.size();) {
-    std::size_t end = i;
-    double here = 0;
+    std::size_t end = i + 1;  // at least one step, whatever the scores
+    double here = scored[i].second ? 1 : 0;
     for (; end < scored.size() && scored[end].first == scored[i].first; ++end) here += scored[end].second ? 1 : 0;
     rank_sum += here * (static_cast<double>(i + end + 1) / 2);
     positives += here;
@@ -72,11 +74,16 @@ std::optional<double> auc_of_class(std::span<const float> probabilities, std::sp
 
 double Metrics::score(Metric metric) const {
   switch (metric) {
-    case Metric::accuracy: return accuracy;
-    case Metric::macro_recall: return macro_recall;
-    case Metric::macro_f1: return macro_f1;
-    case Metric::auc: return auc.value_or(0.0);
-    case Metric::loss: return -loss;
+    case Metric::accuracy:
+      return accuracy;
+    case Metric::macro_recall:
+      return macro_recall;
+    case Metric::macro_f1:
+      return macro_f1;
+    case Metric::auc:
+      return auc.value_or(0.0);
+    case Metric::loss:
+      return -loss;
   }
   return 0;
 }
@@ -121,7 +128,8 @@ Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t cl
   return metrics;
 }
 
-std::optional<double> macro_auc(std::span<const float> probabilities, std::span<const std::int64_t> labels, std::int64_t classes) {
+std::optional<double> macro_auc(std::span<const float> probabilities, std::span<const std::int64_t> labels,
+                                std::int64_t classes) {
   double total = 0;
   std::int64_t counted = 0;
   for (std::int64_t c = 0; c < classes; ++c) {
@@ -134,9 +142,10 @@ std::optional<double> macro_auc(std::span<const float> probabilities, std::span<
   return total / static_cast<double>(counted);
 }
 
-std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split,
+std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const Judged& judged,
                          std::string_view before) {
   nlohmann::ordered_json json;
+  json["weights"] = judged.weights;
   json["samples"] = metrics.samples;
   json["loss"] = metrics.loss;
   json["accuracy"] = metrics.accuracy;
@@ -146,25 +155,32 @@ std::string metrics_json(const Metrics& metrics, const std::vector<std::string>&
   json["classes"] = nlohmann::ordered_json::array();
   for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
     const ClassMetrics& m = metrics.classes[c];
-    json["classes"].push_back({{"name", class_names[c]}, {"support", m.support}, {"precision", m.precision}, {"recall", m.recall}, {"f1", m.f1}});
+    json["classes"].push_back({{"name", class_names[c]},
+                               {"support", m.support},
+                               {"precision", m.precision},
+                               {"recall", m.recall},
+                               {"f1", m.f1}});
   }
   json["confusion_matrix"] = metrics.confusion;
   auto file = nlohmann::ordered_json::parse(before, nullptr, false);
-  if (!file.is_object() || !file.contains("splits")) file = {{"format_version", 1}, {"splits", nlohmann::ordered_json::object()}};
-  file["splits"][split] = json;
+  if (!file.is_object() || !file.contains("splits"))
+    file = {{"format_version", 1}, {"splits", nlohmann::ordered_json::object()}};
+  file["splits"][judged.split] = json;
   return file.dump(2) + "\n";
 }
 
 std::string format_metrics(const Metrics& metrics, const std::vector<std::string>& class_names) {
-  std::string text = fmt::format("{} samples: loss {:.4f}, accuracy {:.2f} %, top-5 {:.2f} %, macro F1 {:.4f}", metrics.samples,
-                                 metrics.loss, 100 * metrics.accuracy, 100 * metrics.top5, metrics.macro_f1);
+  std::string text =
+      fmt::format("{} samples: loss {:.4f}, accuracy {:.2f} %, top-5 {:.2f} %, macro F1 {:.4f}", metrics.samples,
+                  metrics.loss, 100 * metrics.accuracy, 100 * metrics.top5, metrics.macro_f1);
   if (metrics.auc) text += fmt::format(", AUC {:.4f}", *metrics.auc);
   std::size_t width = 5;
   for (const std::string& name : class_names) width = std::max(width, name.size());
   text += fmt::format("\n{:<{}}  {:>8}  {:>9}  {:>8}  {:>8}\n", "class", width, "samples", "precision", "recall", "F1");
   for (std::size_t c = 0; c < class_names.size(); ++c) {
     const ClassMetrics& m = metrics.classes[c];
-    text += fmt::format("{:<{}}  {:>8}  {:>9.4f}  {:>8.4f}  {:>8.4f}\n", class_names[c], width, m.support, m.precision, m.recall, m.f1);
+    text += fmt::format("{:<{}}  {:>8}  {:>9.4f}  {:>8.4f}  {:>8.4f}\n", class_names[c], width, m.support, m.precision,
+                        m.recall, m.f1);
   }
   return text;
 }

@@ -6,7 +6,8 @@
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/draws.hpp"
-#include "lockstep/model/layers.hpp"
+#include "lockstep/model/batch_norm.hpp"
+#include "lockstep/model/dropout.hpp"
 
 namespace lockstep {
 namespace {
@@ -73,15 +74,23 @@ class CustomCnn final : public Model {
     std::int64_t width = input.channels;
     for (std::size_t i = 0; i < config.filters.size(); ++i) {
       const std::int64_t kernel = config.kernels[i];
-      add(convs_, {fmt::format("conv{}", i + 1), {config.filters[i], width, kernel, kernel}, config.activations[i],
-                   config.batch_norm, config.batch_norm_stats, seed});
+      add(convs_, {fmt::format("conv{}", i + 1),
+                   {config.filters[i], width, kernel, kernel},
+                   config.activations[i],
+                   config.batch_norm,
+                   config.batch_norm_stats,
+                   seed});
       width = config.filters[i];
     }
     const std::vector<std::int64_t>& last = layers[config.filters.size() - 1].output;
     width = last[0] * last[1] * last[2];
     for (std::size_t i = 0; i < config.dense.size(); ++i) {
-      add(denses_, {fmt::format("dense{}", i + 1), {config.dense[i], width}, config.activations[config.filters.size() + i],
-                    config.batch_norm, config.batch_norm_stats, seed});
+      add(denses_, {fmt::format("dense{}", i + 1),
+                    {config.dense[i], width},
+                    config.activations[config.filters.size() + i],
+                    config.batch_norm,
+                    config.batch_norm_stats,
+                    seed});
       width = config.dense[i];
     }
     add(output_, {"output", {input.classes, width}, std::nullopt, false, {}, seed});

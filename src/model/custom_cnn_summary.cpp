@@ -12,10 +12,12 @@ std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::for
 
 [[noreturn]] void reject_small(const CustomCnnConfig& config, const ModelInput& input, std::size_t layer) {
   const std::int64_t smallest = std::int64_t{1} << config.filters.size();
-  throw Error(fmt::format("an image of side {} is too small: nothing is left for the pool of conv{}", input.side, layer + 1),
-              "--filters, --side",
-              fmt::format("{} conv layers need a side of at least {}; use fewer filters or a larger --side", config.filters.size(), smallest),
-              Exit::usage);
+  throw Error(
+      fmt::format("an image of side {} is too small: nothing is left for the pool of conv{}", input.side, layer + 1),
+      "--filters, --side",
+      fmt::format("{} conv layers need a side of at least {}; use fewer filters or a larger --side",
+                  config.filters.size(), smallest),
+      Exit::usage);
 }
 
 class Summary {
@@ -30,7 +32,8 @@ class Summary {
   std::vector<LayerSummary> take() { return std::move(layers_); }
 
  private:
-  void add(std::string name, std::string kind, std::vector<std::int64_t> output, std::int64_t parameters, std::int64_t flops) {
+  void add(std::string name, std::string kind, std::vector<std::int64_t> output, std::int64_t parameters,
+           std::int64_t flops) {
     layers_.push_back({std::move(name), std::move(kind), std::move(output), parameters, flops});
   }
   std::string block_kind(const std::string& layer, std::size_t activation, double dropout, bool pool) const {
@@ -53,8 +56,8 @@ class Summary {
   }
   void add_dense(std::size_t i) {
     const std::int64_t width = config_.dense[i], weights = features_ * width;
-    add(fmt::format("dense{}", i + 1), block_kind("dense", config_.filters.size() + i, config_.dropout_dense[i], false), {width},
-        weights + (config_.batch_norm ? 2 * width : width), 2 * weights);
+    add(fmt::format("dense{}", i + 1), block_kind("dense", config_.filters.size() + i, config_.dropout_dense[i], false),
+        {width}, weights + (config_.batch_norm ? 2 * width : width), 2 * weights);
     features_ = width;
   }
 
@@ -70,7 +73,8 @@ std::vector<LayerSummary> summarise_custom_cnn(const CustomCnnConfig& config, co
 }
 
 std::string format_summary(const std::vector<LayerSummary>& layers) {
-  std::string text = fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12}\n", "layer", "what", "output", "parameters", "MFLOP/image");
+  std::string text =
+      fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12}\n", "layer", "what", "output", "parameters", "MFLOP/image");
   std::int64_t parameters = 0, flops = 0;
   for (const LayerSummary& layer : layers) {
     text += fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12.2f}\n", layer.name, layer.kind, shape_text(layer.output),
@@ -78,8 +82,9 @@ std::string format_summary(const std::vector<LayerSummary>& layers) {
     parameters += layer.parameters;
     flops += layer.flops;
   }
-  return text + fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12.2f}\n", "total", "forward pass; training costs about three times that", "",
-                            parameters, static_cast<double>(flops) / 1e6);
+  return text + fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12.2f}\n", "total",
+                            "forward pass; training costs about three times that", "", parameters,
+                            static_cast<double>(flops) / 1e6);
 }
 
 }  // namespace lockstep

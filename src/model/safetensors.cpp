@@ -23,8 +23,9 @@ struct TypeName {
   std::string_view name;
   at::ScalarType type;
 };
-constexpr std::array type_names{TypeName{"F16", at::kHalf},   TypeName{"BF16", at::kBFloat16}, TypeName{"F32", at::kFloat},
-                                TypeName{"F64", at::kDouble}, TypeName{"I32", at::kInt},       TypeName{"I64", at::kLong},
+constexpr std::array type_names{TypeName{"F16", at::kHalf},  TypeName{"BF16", at::kBFloat16},
+                                TypeName{"F32", at::kFloat}, TypeName{"F64", at::kDouble},
+                                TypeName{"I32", at::kInt},   TypeName{"I64", at::kLong},
                                 TypeName{"U8", at::kByte}};
 constexpr std::uint64_t header_limit = 100'000'000;  // the reference reader's
 
@@ -36,8 +37,8 @@ std::string_view name_of_type(at::ScalarType type, const std::string& tensor, co
   for (const TypeName& pair : type_names) {
     if (pair.type == type) return pair.name;
   }
-  throw Error(fmt::format("tensor {} has the type {}, which is not written", tensor, c10::toString(type)), file.string(),
-              "convert it to float32 first");
+  throw Error(fmt::format("tensor {} has the type {}, which is not written", tensor, c10::toString(type)),
+              file.string(), "convert it to float32 first");
 }
 
 /// One entry of the header, checked.
@@ -52,10 +53,12 @@ Entry read_entry(const std::string& name, const Json& json, const std::filesyste
   Entry entry{name, at::kFloat, {}, 0, 0};
   try {
     const auto type = json.at("dtype").get<std::string>();
-    const auto* found = std::find_if(type_names.begin(), type_names.end(), [&](const TypeName& pair) { return pair.name == type; });
+    const auto* found =
+        std::find_if(type_names.begin(), type_names.end(), [&](const TypeName& pair) { return pair.name == type; });
     if (found == type_names.end()) throw damaged(fmt::format("tensor {} has the unknown type {}", name, type), file);
     entry.type = found->type;
-    for (const Json& size : json.at("shape")) entry.shape.push_back(static_cast<std::int64_t>(size.get<std::uint64_t>()));
+    for (const Json& size : json.at("shape"))
+      entry.shape.push_back(static_cast<std::int64_t>(size.get<std::uint64_t>()));
     entry.begin = json.at("data_offsets").at(0).get<std::uint64_t>();
     entry.end = json.at("data_offsets").at(1).get<std::uint64_t>();
   } catch (const Json::exception& error) {
@@ -68,17 +71,21 @@ Entry read_entry(const std::string& name, const Json& json, const std::filesyste
     }
   }
   if (entry.end < entry.begin || entry.end - entry.begin != bytes) {
-    throw damaged(fmt::format("tensor {} takes {} bytes by its shape, {} by its offsets", name, bytes, entry.end - entry.begin), file);
+    throw damaged(
+        fmt::format("tensor {} takes {} bytes by its shape, {} by its offsets", name, bytes, entry.end - entry.begin),
+        file);
   }
   return entry;
 }
 
 /// The entries must tile the data exactly, as the format demands.
 void check_tiling(std::vector<Entry> entries, std::uint64_t data_bytes, const std::filesystem::path& file) {
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::uint64_t at = 0;
   for (const Entry& entry : entries) {
-    if (entry.begin != at) throw damaged(fmt::format("tensor {} starts at byte {}, expected {}", entry.name, entry.begin, at), file);
+    if (entry.begin != at)
+      throw damaged(fmt::format("tensor {} starts at byte {}, expected {}", entry.name, entry.begin, at), file);
     at = entry.end;
   }
   if (at != data_bytes) throw damaged(fmt::format("{} bytes of data, {} by the header", data_bytes, at), file);
@@ -105,7 +112,9 @@ std::string header_of(const WeightFile& weights, const std::filesystem::path& fi
   std::uint64_t at = 0;
   for (const auto& [name, tensor] : weights.tensors) {
     const std::uint64_t bytes = static_cast<std::uint64_t>(tensor.numel()) * tensor.element_size();
-    header[name] = {{"dtype", name_of_type(tensor.scalar_type(), name, file)}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
+    header[name] = {{"dtype", name_of_type(tensor.scalar_type(), name, file)},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {at, at + bytes}}};
     at += bytes;
   }
   std::string text = header.dump();
@@ -171,7 +180,8 @@ void copy_weights(const WeightFile& from, const std::vector<std::pair<std::strin
     if (found == available.end()) {
       faults.push_back(fmt::format("{} is missing", name));
     } else if (found->second.sizes() != tensor.sizes()) {
-      faults.push_back(fmt::format("{} is [{}], the model's [{}]", name, fmt::join(found->second.sizes(), ", "), fmt::join(tensor.sizes(), ", ")));
+      faults.push_back(fmt::format("{} is [{}], the model's [{}]", name, fmt::join(found->second.sizes(), ", "),
+                                   fmt::join(tensor.sizes(), ", ")));
     }
     if (found != available.end()) available.erase(found);
   }
@@ -180,7 +190,8 @@ void copy_weights(const WeightFile& from, const std::vector<std::pair<std::strin
   }
   if (!faults.empty()) {
     const std::size_t shown = std::min<std::size_t>(faults.size(), 8);
-    throw Error(fmt::format("the weights are of another model: {}{}", fmt::join(faults.begin(), faults.begin() + static_cast<std::ptrdiff_t>(shown), "; "),
+    throw Error(fmt::format("the weights are of another model: {}{}",
+                            fmt::join(faults.begin(), faults.begin() + static_cast<std::ptrdiff_t>(shown), "; "),
                             shown < faults.size() ? fmt::format("; and {} more", faults.size() - shown) : ""),
                 file.string(), "give the weights of this model, or the model of these weights");
   }

@@ -67,10 +67,11 @@ template <typename F>
 }
 
 template <typename F>
-[[gnu::always_inline]] inline void gradient_rows(const float* __restrict x, const float* __restrict dy, std::int64_t rows,
-                                                 std::int64_t channels, const float* __restrict scale,
-                                                 const float* __restrict shift, const float* __restrict mean,
-                                                 float* __restrict dz, double* __restrict sum, double* __restrict dot) {
+[[gnu::always_inline]] inline void gradient_rows(const float* __restrict x, const float* __restrict dy,
+                                                 std::int64_t rows, std::int64_t channels,
+                                                 const float* __restrict scale, const float* __restrict shift,
+                                                 const float* __restrict mean, float* __restrict dz,
+                                                 double* __restrict sum, double* __restrict dot) {
   for (std::int64_t row = 0; row < rows; ++row, x += channels, dy += channels, dz += channels) {
     for (std::int64_t c = 0; c < channels; ++c) {
       const float d = dy[c] * F::slope(x[c] * scale[c] + shift[c]);
@@ -81,21 +82,26 @@ template <typename F>
   }
 }
 
-LOCKSTEP_VECTOR void affine_identity(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b, float* y) {
+LOCKSTEP_VECTOR void affine_identity(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b,
+                                     float* y) {
   affine_rows<Identity>(x, rows, n, a, b, y);
 }
-LOCKSTEP_VECTOR void affine_relu(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b, float* y) {
+LOCKSTEP_VECTOR void affine_relu(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b,
+                                 float* y) {
   affine_rows<Relu>(x, rows, n, a, b, y);
 }
-LOCKSTEP_VECTOR void affine_silu(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b, float* y) {
+LOCKSTEP_VECTOR void affine_silu(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b,
+                                 float* y) {
   affine_rows<Silu>(x, rows, n, a, b, y);
 }
-LOCKSTEP_VECTOR void affine_mish(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b, float* y) {
+LOCKSTEP_VECTOR void affine_mish(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b,
+                                 float* y) {
   affine_rows<Mish>(x, rows, n, a, b, y);
 }
 
-LOCKSTEP_VECTOR void gradient_identity(const float* x, const float* dy, std::int64_t rows, std::int64_t n, const float* a,
-                                       const float* b, const float* m, float* dz, double* sum, double* dot) {
+LOCKSTEP_VECTOR void gradient_identity(const float* x, const float* dy, std::int64_t rows, std::int64_t n,
+                                       const float* a, const float* b, const float* m, float* dz, double* sum,
+                                       double* dot) {
   gradient_rows<Identity>(x, dy, rows, n, a, b, m, dz, sum, dot);
 }
 LOCKSTEP_VECTOR void gradient_relu(const float* x, const float* dy, std::int64_t rows, std::int64_t n, const float* a,
@@ -112,7 +118,8 @@ LOCKSTEP_VECTOR void gradient_mish(const float* x, const float* dy, std::int64_t
 }
 
 /// Random 32-bit words of consecutive Philox blocks, four per block.
-LOCKSTEP_VECTOR void philox_words(const Draws& draws, std::uint64_t first_block, std::int64_t blocks, std::uint32_t* words) {
+LOCKSTEP_VECTOR void philox_words(const Draws& draws, std::uint64_t first_block, std::int64_t blocks,
+                                  std::uint32_t* words) {
   for (std::int64_t i = 0; i < blocks; ++i) {
     const PhiloxBlock block = draws.at(first_block + static_cast<std::uint64_t>(i));
     for (int w = 0; w < 4; ++w) words[4 * i + w] = block[static_cast<std::size_t>(w)];
@@ -145,20 +152,29 @@ LOCKSTEP_VECTOR void channel_sums(const float* __restrict x, std::int64_t rows, 
 void affine_curve(Curve curve, const float* x, std::int64_t rows, std::int64_t channels, const float* scale,
                   const float* shift, float* y) {
   switch (curve) {
-    case Curve::identity: return affine_identity(x, rows, channels, scale, shift, y);
-    case Curve::relu: return affine_relu(x, rows, channels, scale, shift, y);
-    case Curve::silu: return affine_silu(x, rows, channels, scale, shift, y);
-    case Curve::mish: return affine_mish(x, rows, channels, scale, shift, y);
+    case Curve::identity:
+      return affine_identity(x, rows, channels, scale, shift, y);
+    case Curve::relu:
+      return affine_relu(x, rows, channels, scale, shift, y);
+    case Curve::silu:
+      return affine_silu(x, rows, channels, scale, shift, y);
+    case Curve::mish:
+      return affine_mish(x, rows, channels, scale, shift, y);
   }
 }
 
 void affine_curve_gradient(Curve curve, const float* x, const float* dy, std::int64_t rows, std::int64_t channels,
-                           const float* scale, const float* shift, const float* mean, float* dz, double* sum, double* dot) {
+                           const float* scale, const float* shift, const float* mean, float* dz, double* sum,
+                           double* dot) {
   switch (curve) {
-    case Curve::identity: return gradient_identity(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
-    case Curve::relu: return gradient_relu(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
-    case Curve::silu: return gradient_silu(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
-    case Curve::mish: return gradient_mish(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
+    case Curve::identity:
+      return gradient_identity(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
+    case Curve::relu:
+      return gradient_relu(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
+    case Curve::silu:
+      return gradient_silu(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
+    case Curve::mish:
+      return gradient_mish(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
   }
 }
 
@@ -184,7 +200,8 @@ void dropout_mask(std::uint64_t seed, std::uint64_t step, std::uint64_t sample, 
   }
 }
 
-LOCKSTEP_VECTOR void scale_kept(const float* x, const std::uint8_t* keep, std::int64_t elements, float factor, float* y) {
+LOCKSTEP_VECTOR void scale_kept(const float* x, const std::uint8_t* keep, std::int64_t elements, float factor,
+                                float* y) {
   for (std::int64_t i = 0; i < elements; ++i) y[i] = keep[i] != 0 ? x[i] * factor : 0.0f;
 }
 

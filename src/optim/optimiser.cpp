@@ -29,7 +29,8 @@ void check(const Named& parameters) {
 Named zeros_like_all(const Named& parameters, const std::string& kind) {
   Named zeros;
   for (const auto& [name, parameter] : parameters) {
-    zeros.emplace_back(kind + "." + name, at::zeros_like(parameter, parameter.options().requires_grad(false), at::MemoryFormat::Preserve));
+    zeros.emplace_back(kind + "." + name,
+                       at::zeros_like(parameter, parameter.options().requires_grad(false), at::MemoryFormat::Preserve));
   }
   return zeros;
 }
@@ -44,7 +45,9 @@ void for_elements(const Named& parameters, const F& update) {
 }
 
 float* data(const Named& tensors, std::size_t i) { return tensors[i].second.data_ptr<float>(); }
-const float* gradient(const Named& parameters, std::size_t i) { return parameters[i].second.grad().const_data_ptr<float>(); }
+const float* gradient(const Named& parameters, std::size_t i) {
+  return parameters[i].second.grad().const_data_ptr<float>();
+}
 
 class Sgd final : public Optimiser {
  public:
@@ -86,13 +89,15 @@ class Adam final : public Optimiser {
     const kernels::AdamFactors factors{static_cast<float>(config_.beta1),
                                        static_cast<float>(config_.beta2),
                                        static_cast<float>(config_.epsilon),
+                                       static_cast<float>(1.0 - config_.beta1),
+                                       static_cast<float>(1.0 - config_.beta2),
                                        static_cast<float>(decoupled ? 0.0 : config_.weight_decay),
                                        static_cast<float>(decoupled ? 1.0 - lr * config_.weight_decay : 1.0),
                                        static_cast<float>(lr / (1.0 - std::pow(config_.beta1, t))),
                                        static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(config_.beta2, t)))};
     for_elements(parameters_, [&](std::size_t i, std::int64_t at, std::int64_t count) {
-      kernels::adam_update(factors, count, data(parameters_, i) + at, gradient(parameters_, i) + at, data(first_, i) + at,
-                           data(second_, i) + at);
+      kernels::adam_update(factors, count, data(parameters_, i) + at, gradient(parameters_, i) + at,
+                           data(first_, i) + at, data(second_, i) + at);
     });
   }
   Named state() const override {

@@ -29,12 +29,13 @@ void sgd_update(const SgdFactors& f, std::int64_t n, float* p, const float* g, f
 }
 
 LOCKSTEP_VECTOR void adam_update(const AdamFactors& f, std::int64_t n, float* p, const float* g, float* m, float* v) {
-  const float beta1 = f.beta1, beta2 = f.beta2, epsilon = f.epsilon, l2 = f.l2, keep = f.keep;
+  const float beta1 = f.beta1, beta2 = f.beta2, rest1 = f.rest1, rest2 = f.rest2, epsilon = f.epsilon, l2 = f.l2,
+              keep = f.keep;
   const float step_size = f.step_size, second_scale = f.second_scale;
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = g[i] + l2 * p[i];
-    m[i] = beta1 * m[i] + (1.0f - beta1) * gradient;
-    v[i] = beta2 * v[i] + (1.0f - beta2) * gradient * gradient;
+    m[i] = beta1 * m[i] + rest1 * gradient;
+    v[i] = beta2 * v[i] + rest2 * gradient * gradient;
     p[i] = keep * p[i] - step_size * m[i] / (std::sqrt(v[i]) * second_scale + epsilon);
   }
 }

@@ -13,6 +13,7 @@ void sgd_update(const SgdFactors& factors, std::int64_t n, float* p, const float
 
 struct AdamFactors {
   float beta1, beta2, epsilon;
+  float rest1, rest2;  // 1 − β, from double: near 1 a float β would leave nothing right of the difference
   float l2;            // added to the gradient, times p
   float keep;          // p is multiplied by this first (decoupled decay)
   float step_size;     // lr / (1 − β1ᵗ)

@@ -15,7 +15,10 @@ std::string RunRecord::to_json() const {
   nlohmann::ordered_json json;
   json["format_version"] = format_version;
   json["lockstep"] = LOCKSTEP_VERSION;
-  json["data"] = {{"folder", data}, {"digest", data_digest}, {"classes", classes}, {"packed", {packed.height, packed.width, packed.channels}}};
+  json["data"] = {{"folder", data},
+                  {"digest", data_digest},
+                  {"classes", classes},
+                  {"packed", {packed.height, packed.width, packed.channels}}};
   json["input"] = {{"side", side}, {"eval_resize", eval_resize}, {"mean", mean}, {"std", std}};
   json["ranks"] = ranks;
   json["threads_per_rank"] = threads_per_rank;
@@ -66,13 +69,18 @@ RunFolder RunFolder::open(const fs::path& folder) {
   RunFolder run(folder);
   if (!fs::is_directory(folder)) throw Error("there is no such run", folder.string(), "check --run");
   if (!fs::exists(run.record_file()) || !fs::exists(run.config())) {
-    throw Error("the folder is not a run: run.json or config.ini is missing", folder.string(), "name a folder that lockstep train made");
+    throw Error("the folder is not a run: run.json or config.ini is missing", folder.string(),
+                "name a folder that lockstep train made");
   }
   return run;
 }
 
-RunRecord RunFolder::record() const { return RunRecord::from_json(read_file(record_file(), 64 << 20), record_file().string()); }
+RunRecord RunFolder::record() const {
+  return RunRecord::from_json(read_file(record_file(), 64 << 20), record_file().string());
+}
 
-Options RunFolder::options() const { return Options::from_ini(Command::train, read_file(config(), 1 << 20), config().string()); }
+Options RunFolder::options() const {
+  return Options::from_ini(Command::train, read_file(config(), 1 << 20), config().string());
+}
 
 }  // namespace lockstep

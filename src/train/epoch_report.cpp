@@ -20,35 +20,55 @@ std::string duration_text(double seconds) {
 }
 
 std::string live_line(const EpochPlace& place, const EpochTally& tally, double seconds_left) {
-  return fmt::format("epoch {}/{} step {}/{}  loss {:.4f}  accuracy {:.1f} %  {:.1f} images/s  waiting {:.0f} %  {} left", place.epoch,
-                     place.epochs, place.step, place.steps, tally.loss(), 100 * tally.accuracy(), tally.images_per_second(),
-                     100 * tally.wait_share(), duration_text(seconds_left));
+  return fmt::format(
+      "epoch {}/{} step {}/{}  loss {:.4f}  accuracy {:.1f} %  {:.1f} images/s  waiting {:.0f} %  {} left", place.epoch,
+      place.epochs, place.step, place.steps, tally.loss(), 100 * tally.accuracy(), tally.images_per_second(),
+      100 * tally.wait_share(), duration_text(seconds_left));
 }
 
-std::string epoch_line(const EpochPlace& place, const EpochTally& tally, const std::optional<Metrics>& judged, bool best,
-                       double seconds_left) {
-  std::string text = fmt::format("epoch {:>3}/{}  loss {:.4f}  accuracy {:5.2f} %", place.epoch, place.epochs, tally.loss(), 100 * tally.accuracy());
-  if (judged) text += fmt::format("  │ judged: loss {:.4f}  accuracy {:5.2f} %{}", judged->loss, 100 * judged->accuracy, best ? " (best)" : "       ");
-  return text + fmt::format("  │ {:.1f} images/s, {:.1f} % waiting for data, {} left", tally.images_per_second(), 100 * tally.wait_share(),
-                            duration_text(seconds_left));
+std::string epoch_line(const EpochPlace& place, const EpochTally& tally, const std::optional<Metrics>& judged,
+                       bool best, double seconds_left) {
+  std::string text = fmt::format("epoch {:>3}/{}  loss {:.4f}  accuracy {:5.2f} %", place.epoch, place.epochs,
+                                 tally.loss(), 100 * tally.accuracy());
+  if (judged)
+    text += fmt::format("  │ judged: loss {:.4f}  accuracy {:5.2f} %{}", judged->loss, 100 * judged->accuracy,
+                        best ? " (best)" : "       ");
+  return text + fmt::format("  │ {:.1f} images/s, {:.1f} % waiting for data, {} left", tally.images_per_second(),
+                            100 * tally.wait_share(), duration_text(seconds_left));
 }
 
 LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTally& tally, double lr) {
-  return {{"event", std::string("step")}, {"epoch", place.epoch}, {"step", step}, {"loss", tally.loss()}, {"accuracy", tally.accuracy()},
-          {"lr", lr}, {"images_per_second", tally.images_per_second()}, {"wait_seconds", tally.waited_seconds},
+  return {{"event", std::string("step")},
+          {"epoch", place.epoch},
+          {"step", step},
+          {"loss", tally.loss()},
+          {"accuracy", tally.accuracy()},
+          {"lr", lr},
+          {"images_per_second", tally.images_per_second()},
+          {"wait_seconds", tally.waited_seconds},
           {"exposed_exchange_seconds", tally.exposed_seconds}};
 }
 
-LogFields epoch_fields(const EpochPlace& place, std::int64_t step, const EpochTally& tally, const std::optional<Evaluation>& judged,
-                       double lr, bool best) {
-  LogFields fields{{"event", std::string("epoch")}, {"epoch", place.epoch}, {"step", step}, {"samples", tally.samples},
-                   {"train_loss", tally.loss()}, {"train_accuracy", tally.accuracy()}, {"lr", lr},
-                   {"train_seconds", tally.watch.seconds()}, {"images_per_second", tally.images_per_second()},
-                   {"wait_seconds", tally.waited_seconds}, {"exposed_exchange_seconds", tally.exposed_seconds}};
+LogFields epoch_fields(const EpochPlace& place, std::int64_t step, const EpochTally& tally,
+                       const std::optional<Evaluation>& judged, double lr, bool best) {
+  LogFields fields{{"event", std::string("epoch")},
+                   {"epoch", place.epoch},
+                   {"step", step},
+                   {"samples", tally.samples},
+                   {"train_loss", tally.loss()},
+                   {"train_accuracy", tally.accuracy()},
+                   {"lr", lr},
+                   {"train_seconds", tally.elapsed()},
+                   {"images_per_second", tally.images_per_second()},
+                   {"wait_seconds", tally.waited_seconds},
+                   {"exposed_exchange_seconds", tally.exposed_seconds}};
   if (judged) {
     const Metrics& m = judged->metrics;
-    for (auto& field : LogFields{{"eval_loss", m.loss}, {"eval_accuracy", m.accuracy}, {"eval_macro_recall", m.macro_recall},
-                                 {"eval_macro_f1", m.macro_f1}, {"eval_seconds", judged->seconds}}) {
+    for (auto& field : LogFields{{"eval_loss", m.loss},
+                                 {"eval_accuracy", m.accuracy},
+                                 {"eval_macro_recall", m.macro_recall},
+                                 {"eval_macro_f1", m.macro_f1},
+                                 {"eval_seconds", judged->seconds}}) {
       fields.push_back(std::move(field));
     }
     if (m.auc) fields.emplace_back("eval_auc", *m.auc);

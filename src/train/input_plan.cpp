@@ -10,15 +10,15 @@ namespace lockstep {
 InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest) {
   const ImageShape& packed = manifest.shape;
   if (packed.height != packed.width) {
-    throw Error(fmt::format("images of {}×{} pixels; training takes square ones", packed.height, packed.width), config.data.string(),
-                "pack the data set again with --side");
+    throw Error(fmt::format("images of {}×{} pixels; training takes square ones", packed.height, packed.width),
+                config.data.string(), "pack the data set again with --side");
   }
   InputPlan plan;
   plan.side = config.side == 0 ? packed.width : config.side;
   plan.eval_resize = config.eval_resize == 0 ? std::max(packed.width, plan.side) : config.eval_resize;
   if (plan.eval_resize < plan.side) {
-    throw usage_error(fmt::format("--eval-resize {} is smaller than the side {}", plan.eval_resize, plan.side), "--eval-resize",
-                      fmt::format("give at least {}", plan.side));
+    throw usage_error(fmt::format("--eval-resize {} is smaller than the side {}", plan.eval_resize, plan.side),
+                      "--eval-resize", fmt::format("give at least {}", plan.side));
   }
   plan.scale = channel_scale(config.normalisation, manifest);
   return plan;

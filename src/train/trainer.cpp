@@ -17,7 +17,8 @@ namespace lockstep {
 namespace {
 
 /// Requests of this rank for all steps of all epochs; the order of an epoch is made when its first step is asked for.
-Loader::Requests training_requests(const RunConfig& config, const StepPlan& plan, std::int64_t samples, int rank, int ranks) {
+Loader::Requests training_requests(const RunConfig& config, const StepPlan& plan, std::int64_t samples, int rank,
+                                   int ranks) {
   return [=, seed = config.seed, epochs = config.epochs, order = std::vector<std::int64_t>(), epoch = std::int64_t{0},
           step = std::int64_t{0}]() mutable -> std::optional<BatchRequest> {
     if (epoch == epochs) return std::nullopt;
@@ -35,10 +36,23 @@ Loader::Requests training_requests(const RunConfig& config, const StepPlan& plan
 void check_ranks(const RunConfig& config, const DataSplit& split, int ranks) {
   const std::int64_t useful = std::min(config.batch, split.samples());
   if (ranks > useful) {
-    throw Error(fmt::format("{} ranks for a global batch of {} samples (split '{}' has {})", ranks, config.batch, split.name(), split.samples()),
-                "mpirun -np, --batch",
-                fmt::format("use at most {} ranks{}", useful, config.batch < split.samples() ? " or a larger --batch" : ""), Exit::usage);
+    throw Error(
+        fmt::format("{} ranks for a global batch of {} samples (split '{}' has {})", ranks, config.batch, split.name(),
+                    split.samples()),
+        "mpirun -np, --batch",
+        fmt::format("use at most {} ranks{}", useful, config.batch < split.samples() ? " or a larger --batch" : ""),
+        Exit::usage);
   }
+}
+
+/// Groups are not cut, so few groups leave ranks without work for the whole run: allowed, but surely not meant.
+void warn_of_idle_ranks(const RunConfig& config, const StepPlan& plan, int ranks, const Log& log) {
+  const auto groups = static_cast<std::int64_t>(plan.groups(0).size());
+  if (ranks <= groups || ranks == 1) return;
+  log.info(
+      fmt::format("warning: a step has {} batch-norm groups for {} ranks: {} of them have nothing to do (--batch {}, "
+                  "--batch-norm-stats)",
+                  groups, ranks, ranks - groups, config.batch));
 }
 
 void check_labels(const DataSplit& split, const std::filesystem::path& folder) {
@@ -71,24 +85,28 @@ struct Trainer::State {
   Stopwatch watch;
   Stopwatch since_live_line;
   TrainingResult result;
+  double best_score = -std::numeric_limits<double>::infinity();  // larger is better: losses with their sign changed
 
   State(const RunConfig& c, const Manifest& m, RankCommunicators& ch, const Log& l, Hooks h)
       : config(c), manifest(m), channels(ch), log(l), hooks(std::move(h)) {
     check_ranks(config, train, channels.control->size());
     check_labels(train, config.loader.data);
-    if (manifest.find_split(config.loader.eval_split) != nullptr) judged.emplace(config.loader.data, manifest, config.loader.eval_split);
+    if (config.model.batch_norm) warn_of_idle_ranks(config, plan, channels.control->size(), log);
+    if (manifest.find_split(config.loader.eval_split) != nullptr)
+      judged.emplace(config.loader.data, manifest, config.loader.eval_split);
     const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
     model = make_custom_cnn(config.model, shape, config.seed);
     broadcast_parameters(*channels.gradients, state_of(*model));
     step = std::make_unique<TrainingStep>(*model, config, channels);
-    result.best_score = -std::numeric_limits<double>::infinity();
+    result.metric = judged ? std::string(name_of(config.metric)) : "training loss";
   }
 
   bool writes() const { return folder.has_value() && channels.control->rank() == 0; }
 
   Augmentation draw(std::int64_t epoch, std::int64_t id) const {
     const ImageShape& packed = manifest.shape;
-    if (config.loader.augmentation.on) return draw_augmentation(config.loader.augmentation, config.seed, epoch, id, packed.height, packed.width);
+    if (config.loader.augmentation.on)
+      return draw_augmentation(config.loader.augmentation, config.seed, epoch, id, packed.height, packed.width);
     Augmentation centred;
     centred.crop = centre_crop(packed.height, packed.width, input.eval_resize, input.side);
     return centred;
@@ -126,7 +144,8 @@ struct Trainer::State {
   /// The steps of one epoch; false if the run was asked to stop.
   bool run_steps(std::int64_t epoch, EpochTally& tally) {
     EpochTally stretch;
-    for (std::int64_t i = 0; i < plan.steps(); ++i) {
+    bool stopped = false;
+    for (std::int64_t i = 0; i < plan.steps() && !stopped; ++i) {
       const StepResult done = run_step(epoch, i, tally, stretch);
       ++result.steps;
       const EpochPlace place{epoch + 1, config.epochs, i + 1, plan.steps()};
@@ -138,48 +157,62 @@ struct Trainer::State {
         log.progress(live_line(place, tally, seconds_left(result.steps)));
         since_live_line.restart();
       }
-      if (done.stop) return false;
+      stopped = done.stop;
     }
-    return true;
+    tally.stop();
+    return !stopped;
   }
 
   std::optional<Evaluation> judge() {
     if (!judged) return std::nullopt;
     const EvaluationSettings settings{input.eval_resize, config.threads, config.metric == Metric::auc};
-    return evaluate(*model, *judged, transform, static_cast<std::int64_t>(manifest.classes.size()), settings, *channels.control);
+    return evaluate(*model, *judged, transform, static_cast<std::int64_t>(manifest.classes.size()), settings,
+                    *channels.control);
   }
 
-  void save(const std::filesystem::path& file, std::int64_t epoch, double score) const {
-    write_safetensors(file, {state_of(*model), {{"format", "pt"}, {"epoch", std::to_string(epoch)}, {"step", std::to_string(result.steps)},
-                                                {"metric", std::string(name_of(config.metric))}, {"score", fmt::format("{}", score)}}});
+  /// A score as a person expects it.
+  double shown(double score) const { return !judged || config.metric == Metric::loss ? -score : score; }
+
+  void save(const std::filesystem::path& file, std::int64_t epoch, const std::string& metric, double value) const {
+    write_safetensors(file, {state_of(*model),
+                             {{"format", "pt"},
+                              {"epoch", std::to_string(epoch)},
+                              {"step", std::to_string(result.steps)},
+                              {"metric", metric},
+                              {"value", fmt::format("{}", value)}}});
   }
 
   void finish_epoch(std::int64_t epoch, const EpochTally& tally) {
     average_batch_norm_statistics(*model, config.model.batch_norm_stats, *channels.control);
     const std::optional<Evaluation> evaluation = judge();
     const double score = evaluation ? evaluation->metrics.score(config.metric) : -tally.loss();
-    const bool best = score > result.best_score;
+    const bool best = score > best_score;
     result.epochs = epoch + 1;
     if (best) {
-      result.best_score = score;
+      best_score = score;
+      result.best_value = shown(score);
       result.best_epoch = epoch + 1;
     }
     const EpochPlace place{epoch + 1, config.epochs, plan.steps(), plan.steps()};
     const std::optional<Metrics> metrics = evaluation ? std::optional(evaluation->metrics) : std::nullopt;
     log.info(epoch_line(place, tally, metrics, best, seconds_left(result.steps)));
     if (!writes()) return;
-    if (best) save(folder->best_weights(), epoch + 1, score);
-    save(folder->last_weights(), epoch + 1, score);
+    if (best) save(folder->best_weights(), epoch + 1, result.metric, shown(score));
+    save(folder->last_weights(), epoch + 1, result.metric, shown(score));
     json->write(epoch_fields(place, result.steps, tally, evaluation, config.optimiser.lr, best));
   }
 
   /// A signal ended the run after a step: what was learnt is kept, though no epoch judged it.
   void finish_stopped(std::int64_t epoch, const EpochTally& tally) {
     average_batch_norm_statistics(*model, config.model.batch_norm_stats, *channels.control);
-    log.info(fmt::format("stopped by a signal in epoch {}, after {} of {} steps", epoch + 1, tally.steps, plan.steps()));
+    log.info(
+        fmt::format("stopped by a signal in epoch {}, after {} of {} steps", epoch + 1, tally.steps, plan.steps()));
     if (!writes()) return;
-    save(folder->last_weights(), epoch + 1, -tally.loss());
-    json->write({{"event", std::string("stopped")}, {"epoch", epoch + 1}, {"step", result.steps}, {"train_loss", tally.loss()}});
+    save(folder->last_weights(), epoch + 1, "training loss", tally.loss());
+    json->write({{"event", std::string("stopped")},
+                 {"epoch", epoch + 1},
+                 {"step", result.steps},
+                 {"train_loss", tally.loss()}});
   }
 };
 
@@ -202,8 +235,10 @@ TrainingResult Trainer::run(std::optional<RunFolder> folder) {
   for (std::int64_t epoch = 0; epoch < s.config.epochs && !s.result.stopped; ++epoch) {
     EpochTally tally;
     s.result.stopped = !s.run_steps(epoch, tally);
-    if (s.result.stopped) s.finish_stopped(epoch, tally);
-    else s.finish_epoch(epoch, tally);
+    if (s.result.stopped)
+      s.finish_stopped(epoch, tally);
+    else
+      s.finish_epoch(epoch, tally);
   }
   return s.result;
 }

@@ -11,7 +11,8 @@ TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicat
       channels_(channels),
       seed_(config.seed),
       label_smoothing_(config.label_smoothing),
-      buckets_(*channels.gradients, model.named_parameters().pairs(), {std::min<std::int64_t>(1 << 20, config.bucket_bytes), config.bucket_bytes}),
+      buckets_(*channels.gradients, model.named_parameters().pairs(),
+               {std::min<std::int64_t>(1 << 20, config.bucket_bytes), config.bucket_bytes}),
       reducer_(*channels.gradients, buckets_),
       optimiser_(make_optimiser(config.optimiser, buckets_.parameters())) {}
 
@@ -38,11 +39,14 @@ BatchContext TrainingStep::context_of(const Batch& batch, const StepPlace& place
   context.groups = place.groups;
   context.global_samples = place.global_samples;
   context.ranks = channels_.control->size();
-  context.sum_over_ranks = [statistics = channels_.statistics.get()](at::Tensor& values) { statistics->sum(values).wait(); };
+  context.sum_over_ranks = [statistics = channels_.statistics.get()](at::Tensor& values) {
+    statistics->sum(values).wait();
+  };
   return context;
 }
 
-StepResult TrainingStep::agree(double loss_sum, std::int64_t correct, const Batch& batch, const StepPlace& place) const {
+StepResult TrainingStep::agree(double loss_sum, std::int64_t correct, const Batch& batch,
+                               const StepPlace& place) const {
   at::Tensor tally = at::zeros({4}, at::kDouble);
   double* values = tally.data_ptr<double>();
   values[0] = loss_sum;
@@ -50,8 +54,11 @@ StepResult TrainingStep::agree(double loss_sum, std::int64_t correct, const Batc
   values[2] = static_cast<double>(batch.ids.size());
   values[3] = place.stop_here ? 1.0 : 0.0;
   channels_.control->sum(tally).wait();
-  return {values[0] / static_cast<double>(place.global_samples), static_cast<std::int64_t>(values[1]),
-          static_cast<std::int64_t>(values[2]), values[3] > 0, {}};
+  return {values[0] / static_cast<double>(place.global_samples),
+          static_cast<std::int64_t>(values[1]),
+          static_cast<std::int64_t>(values[2]),
+          values[3] > 0,
+          {}};
 }
 
 void average_batch_norm_statistics(Model& model, const BatchNormStats& stats, Communicator& communicator) {

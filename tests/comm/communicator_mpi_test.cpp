@@ -16,8 +16,8 @@ struct Backend {
   MpiPieces pieces;
 };
 constexpr Backend backends[] = {{"Caller", Progress::caller, {}},
-                                 {"Thread", Progress::thread, {}},
-                                 {"Pieces", Progress::thread, {.combined = 999, .largest = 999}}};
+                                {"Thread", Progress::thread, {}},
+                                {"Pieces", Progress::thread, {.combined = 999, .largest = 999}}};
 
 class MpiContract : public ::testing::TestWithParam<std::tuple<Backend, ContractCheck>> {};
 

@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<at::ScalarType> combined_types = {at::kFloat, at::kDouble, at::kLong, at::kInt, at::kByte};
 const std::vector<at::ScalarType> moved_types = {at::kFloat, at::kDouble, at::kLong,     at::kInt,
-                                            at::kByte,  at::kHalf,   at::kBFloat16, at::kBool};
+                                                 at::kByte,  at::kHalf,   at::kBFloat16, at::kBool};
 // none, one, odd, a page and one more, above every eager limit
 const std::vector<std::int64_t> tried_sizes = {0, 1, 7, 1025, 40'001};
 

@@ -104,8 +104,11 @@ TEST(OptionTable, HasNoNameTwiceInACommandAndOnlyDefaultsThatParse) {
     for (const OptionRow& row : option_table()) {
       if ((row.commands & static_cast<unsigned>(command.command)) == 0) continue;
       EXPECT_TRUE(names.insert(row.name).second) << row.name;
-      if (row.required) defaults[std::string(row.name)] = row.type == OptionType::choice ? std::string(row.value.substr(0, row.value.find('|'))) : "x";
-      else if (!row.fallback.empty()) defaults[std::string(row.name)] = row.fallback;
+      if (row.required)
+        defaults[std::string(row.name)] =
+            row.type == OptionType::choice ? std::string(row.value.substr(0, row.value.find('|'))) : "x";
+      else if (!row.fallback.empty())
+        defaults[std::string(row.name)] = row.fallback;
     }
     EXPECT_NO_THROW(Options::from_values(command.command, defaults)) << command.name;
   }
@@ -120,7 +123,8 @@ TEST(Help, FitsAScreenAndEndsWithAnExample) {
 }
 
 TEST(RunConfig, ExpandsOneValueToAllLayers) {
-  const RunConfig config = RunConfig::from(train({"--filters", "8,16,32", "--dense", "20,10", "--activation", "relu", "--dropout-conv", "0.25"}));
+  const RunConfig config = RunConfig::from(
+      train({"--filters", "8,16,32", "--dense", "20,10", "--activation", "relu", "--dropout-conv", "0.25"}));
   EXPECT_EQ(config.model.kernels, (std::vector<std::int64_t>{3, 3, 3}));
   EXPECT_EQ(config.model.activations.size(), 5u);
   EXPECT_EQ(config.model.dropout_conv, (std::vector<double>{0.25, 0.25, 0.25}));

@@ -24,15 +24,19 @@ TEST(Draws, AreFunctionsOfTheirCoordinates) {
 }
 
 TEST(Draws, DifferInEveryCoordinate) {
-  const std::set<std::uint64_t> firsts{Draws(5, Purpose::augmentation, 3, 7).next(), Draws(6, Purpose::augmentation, 3, 7).next(),
-                                       Draws(5, Purpose::dropout, 3, 7).next(),      Draws(5, Purpose::augmentation, 4, 7).next(),
-                                       Draws(5, Purpose::augmentation, 3, 8).next(), Draws(5, Purpose::augmentation, 7, 3).next(),
+  const std::set<std::uint64_t> firsts{Draws(5, Purpose::augmentation, 3, 7).next(),
+                                       Draws(6, Purpose::augmentation, 3, 7).next(),
+                                       Draws(5, Purpose::dropout, 3, 7).next(),
+                                       Draws(5, Purpose::augmentation, 4, 7).next(),
+                                       Draws(5, Purpose::augmentation, 3, 8).next(),
+                                       Draws(5, Purpose::augmentation, 7, 3).next(),
                                        Draws(5 + (1ull << 40), Purpose::augmentation, 3, 7).next()};
   EXPECT_EQ(firsts.size(), 7u);
 }
 
 TEST(Draws, AreUniformOverNeighbouringCoordinates) {
-  // 40,000 first draws of neighbouring samples in 20 bins: χ² with 19 degrees of freedom stays below 50 but once in 10⁴.
+  // 40,000 first draws of neighbouring samples in 20 bins: χ² with 19 degrees of freedom stays below 50 but once in
+  // 10⁴.
   std::vector<double> bins(20);
   for (std::uint64_t sample = 0; sample < 40000; ++sample) {
     ++bins[static_cast<std::size_t>(Draws(1, Purpose::shuffle, 0, sample).uniform() * 20)];

@@ -61,7 +61,8 @@ TEST(Digest, IsXxh64) {
   // Published test values of XXH64 with seed 0.
   EXPECT_EQ(Digest().hex(), "ef46db3751d8e999");
   const std::string abc = "abc";
-  EXPECT_EQ(Digest().add(std::span(reinterpret_cast<const std::uint8_t*>(abc.data()), abc.size())).hex(), "44bc2cf5ad770999");
+  EXPECT_EQ(Digest().add(std::span(reinterpret_cast<const std::uint8_t*>(abc.data()), abc.size())).hex(),
+            "44bc2cf5ad770999");
 }
 
 TEST(Digest, TextsAreKeptApart) {

@@ -24,7 +24,9 @@ AugmentationConfig everything() {
 }
 
 TEST(Augmentation, IsAFunctionOfSeedEpochAndSample) {
-  const auto draw = [](std::uint64_t seed, std::int64_t epoch, std::int64_t id) { return draw_augmentation(everything(), seed, epoch, id, 40, 50); };
+  const auto draw = [](std::uint64_t seed, std::int64_t epoch, std::int64_t id) {
+    return draw_augmentation(everything(), seed, epoch, id, 40, 50);
+  };
   EXPECT_EQ(draw(1, 2, 3).crop, draw(1, 2, 3).crop);
   EXPECT_EQ(draw(1, 2, 3).rotation, draw(1, 2, 3).rotation);
   EXPECT_NE(draw(1, 2, 3).rotation, draw(2, 2, 3).rotation);
@@ -109,7 +111,8 @@ TEST_F(Transform, AQuarterTurnMovesPixelsCounterClockwise) {
   a.rotation = std::acos(-1.0) / 2;
   const std::vector<float> out = apply(a, 4);
   for (int y = 0; y < 4; ++y) {
-    for (int x = 0; x < 4; ++x) EXPECT_NEAR(out[static_cast<std::size_t>(4 * y + x)], 60 * x + 10 * (3 - y), 1e-2) << y << "," << x;
+    for (int x = 0; x < 4; ++x)
+      EXPECT_NEAR(out[static_cast<std::size_t>(4 * y + x)], 60 * x + 10 * (3 - y), 1e-2) << y << "," << x;
   }
 }
 

@@ -75,13 +75,15 @@ TEST_F(Loaders, EndCleanlyInTheMiddle) {
 }
 
 TEST_F(Loaders, ThrowWhatAWorkerMet) {
-  Loader loader(split_, transform_, [](std::int64_t, std::int64_t) -> Augmentation { throw Error("bad draw", "here", ""); },
-                requests_of({{0, 0, {1}}}), 1, 1);
+  Loader loader(
+      split_, transform_, [](std::int64_t, std::int64_t) -> Augmentation { throw Error("bad draw", "here", ""); },
+      requests_of({{0, 0, {1}}}), 1, 1);
   EXPECT_THROW(loader.next(), Error);
 }
 
 TEST_F(Loaders, ThrowWhatTheRequestsMet) {
-  Loader loader(split_, transform_, whole_image, []() -> std::optional<BatchRequest> { throw Error("no plan", "", ""); }, 1, 1);
+  Loader loader(
+      split_, transform_, whole_image, []() -> std::optional<BatchRequest> { throw Error("no plan", "", ""); }, 1, 1);
   EXPECT_THROW(loader.next(), Error);
 }
 

@@ -57,8 +57,9 @@ TEST_P(StepPlans, KeepGroupsWholeAndEqualForAnyNumberOfRanks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, StepPlans,
-                         ::testing::Values(Case{100, 10, 1, 2}, Case{101, 10, 1, 4}, Case{53, 13, 1, 3}, Case{1, 1, 1, 1}, Case{1, 64, 1, 1},
-                                           Case{7, 64, 1, 4}, Case{65, 64, 1, 8}, Case{66, 64, 1, 8}, Case{53, 13, 4, 3}, Case{50, 12, 5, 4},
+                         ::testing::Values(Case{100, 10, 1, 2}, Case{101, 10, 1, 4}, Case{53, 13, 1, 3},
+                                           Case{1, 1, 1, 1}, Case{1, 64, 1, 1}, Case{7, 64, 1, 4}, Case{65, 64, 1, 8},
+                                           Case{66, 64, 1, 8}, Case{53, 13, 4, 3}, Case{50, 12, 5, 4},
                                            Case{97, 16, 2, 7}, Case{33, 16, 2, 8}, Case{5, 4, 8, 4}, Case{9, 2, 2, 2}));
 
 TEST(StepPlan, JoinsALastBatchOfOneToTheStepBefore) {

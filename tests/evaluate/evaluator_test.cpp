@@ -1,11 +1,13 @@
 #include "lockstep/evaluate/evaluator.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
 #include "comm/rank_threads.hpp"
+#include "lockstep/core/error.hpp"
 #include "lockstep/model/custom_cnn.hpp"
 #include "support/tiny_data_set.hpp"
 
@@ -29,7 +31,8 @@ class Evaluators : public ::testing::Test {
       for (const Prediction& p : evaluation.predictions) ids.insert(p.id);
       EXPECT_EQ(ids.size(), 101u) << "every sample once";
       EXPECT_EQ(evaluation.predictions.size(), 101u);
-      json[static_cast<std::size_t>(communicator.rank())] = metrics_json(evaluation.metrics, manifest_.classes, "train");
+      json[static_cast<std::size_t>(communicator.rank())] =
+          metrics_json(evaluation.metrics, manifest_.classes, {"train", "best"});
     });
     for (const std::string& of_rank : json) EXPECT_EQ(of_rank, json[0]);
     return json[0];
@@ -37,18 +40,35 @@ class Evaluators : public ::testing::Test {
 
   TemporaryFolder folder_;
   Manifest manifest_ = write_tiny_data_set(folder_.path(), {8, 3, 3, 101, 7, 5, 20});  // 101 = 3·32 + 5
-  CustomCnnConfig config_ = RunConfig::from(Options::from_values(Command::train, {{"data", "d"}, {"filters", "8,16"}, {"activation", "mish"}})).model;
+  CustomCnnConfig config_ =
+      RunConfig::from(
+          Options::from_values(Command::train, {{"data", "d"}, {"filters", "8,16"}, {"activation", "mish"}}))
+          .model;
 };
 
 TEST_F(Evaluators, GiveTheSameBytesForEveryNumberOfRanksAndThreads) {
   const std::string one = metrics_on(1, 1);
-  // Repeated, since what once broke it (a loop taking its scalar path when buffers lay side by side) came one time in 200.
+  // Repeated, since what once broke it (a loop taking its scalar path when buffers lay side by side) came one time in
+  // 200.
   for (int round = 0; round < 20; ++round) {
     for (const int ranks : {1, 2, 3, 4, 5}) {
       const std::int64_t threads = 1 + round % 2;
       EXPECT_EQ(metrics_on(ranks, threads), one) << ranks << " ranks, " << threads << " threads";
     }
   }
+}
+
+TEST_F(Evaluators, RefuseScoresThatAreNotFinite) {
+  const DataSplit split(folder_.path(), manifest_, "train");
+  const auto model = make_custom_cnn(config_, {3, 8, 3}, 1);
+  {
+    const at::NoGradGuard no_grad;
+    model->named_parameters()["output.bias"].fill_(std::nan(""));
+  }
+  const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
+  run_ranks(1, [&](Communicator& communicator) {
+    EXPECT_THROW(evaluate(*model, split, transform, 3, {8, 2, true}, communicator), Error);
+  });
 }
 
 TEST_F(Evaluators, LeaveTheThreadCountAsItWas) {

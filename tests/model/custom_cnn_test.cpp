@@ -35,16 +35,19 @@ TEST_P(CustomCnns, HaveTheShapesAndParametersOfTheirSummary) {
   for (const LayerSummary& layer : summary) parameters += layer.parameters;
   EXPECT_EQ(parameter_count(*model), parameters);
   EXPECT_EQ(summary.back().output, (std::vector<std::int64_t>{input.classes}));
-  const at::Tensor images = at::zeros({3, input.channels, input.side, input.side}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor images =
+      at::zeros({3, input.channels, input.side, input.side}).contiguous(at::MemoryFormat::ChannelsLast);
   EXPECT_EQ(model->forward(images, BatchContext{}).sizes(), (at::IntArrayRef{3, input.classes}));
   EXPECT_EQ(model->forward(images.slice(0, 0, 0), BatchContext{}).sizes(), (at::IntArrayRef{0, input.classes}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, CustomCnns,
-                         ::testing::Values(CnnCase{{{"filters", "32,32,32,32,32"}, {"kernels", "3,5,7,9,11"}, {"activation", "gelu"}}, {3, 64, 10}},
-                                           CnnCase{{{"filters", "32,64,128,256,512"}, {"activation", "mish"}, {"dropout-conv", "0.2"}}, {3, 32, 10}},
-                                           CnnCase{{{"filters", "4"}, {"dense", "8,6,4"}, {"batch-norm", "false"}}, {1, 28, 3}},
-                                           CnnCase{{{"filters", "4,8"}, {"activation", "relu,gelu,silu"}, {"dense", "16"}}, {1, 5, 2}}));
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, CustomCnns,
+    ::testing::Values(
+        CnnCase{{{"filters", "32,32,32,32,32"}, {"kernels", "3,5,7,9,11"}, {"activation", "gelu"}}, {3, 64, 10}},
+        CnnCase{{{"filters", "32,64,128,256,512"}, {"activation", "mish"}, {"dropout-conv", "0.2"}}, {3, 32, 10}},
+        CnnCase{{{"filters", "4"}, {"dense", "8,6,4"}, {"batch-norm", "false"}}, {1, 28, 3}},
+        CnnCase{{{"filters", "4,8"}, {"activation", "relu,gelu,silu"}, {"dense", "16"}}, {1, 5, 2}}));
 
 TEST(CustomCnn, ReferenceNetworkCountsAsByHand) {
   // [32,64,128,256,512] at 224 px, dense 256, 10 outputs, batch norm: conv 864+18432+73728+294912+1179648, norms 2·992,
@@ -72,7 +75,8 @@ TEST(CustomCnn, TooSmallAnImageNamesTheLayerAndTheSmallestSide) {
 
 TEST(CustomCnn, InitialWeightsFollowTheSeedAndTorchsBound) {
   const CustomCnnConfig config = config_of({{"filters", "16,32"}});
-  const auto a = make_custom_cnn(config, {3, 16, 10}, 1), b = make_custom_cnn(config, {3, 16, 10}, 1), c = make_custom_cnn(config, {3, 16, 10}, 2);
+  const auto a = make_custom_cnn(config, {3, 16, 10}, 1), b = make_custom_cnn(config, {3, 16, 10}, 1),
+             c = make_custom_cnn(config, {3, 16, 10}, 2);
   const at::Tensor first = a->named_parameters()["conv2.weight"];
   EXPECT_TRUE(first.equal(b->named_parameters()["conv2.weight"]));
   EXPECT_FALSE(first.equal(c->named_parameters()["conv2.weight"]));

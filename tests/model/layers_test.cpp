@@ -1,4 +1,5 @@
-#include "lockstep/model/layers.hpp"
+#include "lockstep/model/batch_norm.hpp"
+#include "lockstep/model/dropout.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -31,10 +32,14 @@ BatchContext training(std::int64_t samples) {
 at::Tensor reference_activation(const at::Tensor& z, std::optional<Activation> activation) {
   if (!activation) return z;
   switch (*activation) {
-    case Activation::relu: return at::relu(z);
-    case Activation::gelu: return at::gelu(z);
-    case Activation::silu: return at::silu(z);
-    case Activation::mish: return at::mish(z);
+    case Activation::relu:
+      return at::relu(z);
+    case Activation::gelu:
+      return at::gelu(z);
+    case Activation::silu:
+      return at::silu(z);
+    case Activation::mish:
+      return at::mish(z);
   }
   return z;
 }
@@ -50,7 +55,8 @@ TEST_P(BatchNormLayers, AreLibTorchsBatchNormThenActivation) {
   const LayerCase c = GetParam();
   const std::int64_t channels = c.shape[1];
   BatchNormActivation layer(channels, c.activation, {});
-  at::Tensor weight = (random({channels}, 1) + 1).requires_grad_(true), bias = random({channels}, 2).requires_grad_(true);
+  at::Tensor weight = (random({channels}, 1) + 1).requires_grad_(true),
+             bias = random({channels}, 2).requires_grad_(true);
   {
     const at::NoGradGuard no_grad;
     layer.weight.copy_(weight);
@@ -61,8 +67,10 @@ TEST_P(BatchNormLayers, AreLibTorchsBatchNormThenActivation) {
   at::Tensor mine = data.clone().requires_grad_(true), theirs = data.clone().requires_grad_(true);
   const at::Tensor up = random(c.shape, 4);
   const at::Tensor y = layer.forward(mine, training(c.shape[0]));
-  const at::Tensor expected = reference_activation(
-      at::batch_norm(theirs, weight, bias, mean, variance, true, BatchNormActivation::momentum, BatchNormActivation::epsilon, false), c.activation);
+  const at::Tensor expected =
+      reference_activation(at::batch_norm(theirs, weight, bias, mean, variance, true, BatchNormActivation::momentum,
+                                          BatchNormActivation::epsilon, false),
+                           c.activation);
   (y * up).sum().backward();
   (expected * up).sum().backward();
   EXPECT_LT(difference(y, expected), 1e-5);
@@ -73,16 +81,19 @@ TEST_P(BatchNormLayers, AreLibTorchsBatchNormThenActivation) {
   EXPECT_LT(difference(layer.running_var, variance), 1e-6);
   // Evaluation takes the running statistics.
   const at::Tensor judged = layer.forward(data, BatchContext{});
-  const at::Tensor wanted = reference_activation(
-      at::batch_norm(data, weight, bias, mean, variance, false, BatchNormActivation::momentum, BatchNormActivation::epsilon, false), c.activation);
+  const at::Tensor wanted =
+      reference_activation(at::batch_norm(data, weight, bias, mean, variance, false, BatchNormActivation::momentum,
+                                          BatchNormActivation::epsilon, false),
+                           c.activation);
   EXPECT_LT(difference(judged, wanted), 1e-5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, BatchNormLayers,
-                         ::testing::Values(LayerCase{std::nullopt, {5, 3, 4, 6}}, LayerCase{Activation::relu, {4, 32, 9, 9}},
-                                           LayerCase{Activation::gelu, {4, 7, 5, 5}}, LayerCase{Activation::silu, {3, 16, 8, 8}},
-                                           LayerCase{Activation::mish, {6, 33, 7, 7}}, LayerCase{Activation::mish, {16, 10}},
-                                           LayerCase{std::nullopt, {3, 1, 1, 2}}, LayerCase{Activation::relu, {70, 5}}));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, BatchNormLayers,
+    ::testing::Values(LayerCase{std::nullopt, {5, 3, 4, 6}}, LayerCase{Activation::relu, {4, 32, 9, 9}},
+                      LayerCase{Activation::gelu, {4, 7, 5, 5}}, LayerCase{Activation::silu, {3, 16, 8, 8}},
+                      LayerCase{Activation::mish, {6, 33, 7, 7}}, LayerCase{Activation::mish, {16, 10}},
+                      LayerCase{std::nullopt, {3, 1, 1, 2}}, LayerCase{Activation::relu, {70, 5}}));
 
 TEST(BatchNorm, ALargeMeanDoesNotSpoilTheVariance) {
   BatchNormActivation layer(2, std::nullopt, {});
@@ -97,7 +108,8 @@ struct Whole {
   at::Tensor y, dx, dw, db, mean, variance;
 };
 
-Whole on_ranks(int ranks, BatchNormStats stats, const std::vector<std::int64_t>& cuts, const at::Tensor& x, const at::Tensor& up) {
+Whole on_ranks(int ranks, BatchNormStats stats, const std::vector<std::int64_t>& cuts, const at::Tensor& x,
+               const at::Tensor& up) {
   std::vector<Whole> parts(static_cast<std::size_t>(ranks));
   run_ranks(ranks, [&](Communicator& communicator) {
     const auto r = static_cast<std::size_t>(communicator.rank());
@@ -116,8 +128,12 @@ Whole on_ranks(int ranks, BatchNormStats stats, const std::vector<std::int64_t>&
     at::Tensor gradients = at::cat({layer.weight.grad(), layer.bias.grad()});
     communicator.sum(buffers).wait();
     communicator.sum(gradients).wait();
-    parts[r] = {y.detach(), mine.grad(), gradients.slice(0, 0, x.size(1)), gradients.slice(0, x.size(1)),
-                buffers.slice(0, 0, x.size(1)) / ranks, buffers.slice(0, x.size(1)) / ranks};
+    parts[r] = {y.detach(),
+                mine.grad(),
+                gradients.slice(0, 0, x.size(1)),
+                gradients.slice(0, x.size(1)),
+                buffers.slice(0, 0, x.size(1)) / ranks,
+                buffers.slice(0, x.size(1)) / ranks};
   });
   std::vector<at::Tensor> y, dx;
   for (const Whole& part : parts) {
@@ -132,7 +148,8 @@ class BatchNormOverRanks : public ::testing::TestWithParam<BatchNormStats> {};
 TEST_P(BatchNormOverRanks, EqualsOneRankForEveryCut) {
   const at::Tensor x = random({12, 5, 3, 3}, 1) * 3 + 1, up = random({12, 5, 3, 3}, 2);
   const Whole one = on_ranks(1, GetParam(), {0, 12}, x, up);
-  const std::vector<std::vector<std::int64_t>> all_cuts{{0, 6, 12}, {0, 2, 12}, {0, 0, 12}, {0, 4, 4, 12}, {0, 2, 6, 8, 12}};
+  const std::vector<std::vector<std::int64_t>> all_cuts{
+      {0, 6, 12}, {0, 2, 12}, {0, 0, 12}, {0, 4, 4, 12}, {0, 2, 6, 8, 12}};
   for (const std::vector<std::int64_t>& cuts : all_cuts) {
     const Whole many = on_ranks(static_cast<int>(cuts.size()) - 1, GetParam(), cuts, x, up);
     EXPECT_LT(difference(many.y, one.y), 1e-6);
@@ -145,7 +162,8 @@ TEST_P(BatchNormOverRanks, EqualsOneRankForEveryCut) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, BatchNormOverRanks,
-                         ::testing::Values(BatchNormStats{BatchNormStats::Over::global_batch, 0}, BatchNormStats{BatchNormStats::Over::group, 2}));
+                         ::testing::Values(BatchNormStats{BatchNormStats::Over::global_batch, 0},
+                                           BatchNormStats{BatchNormStats::Over::group, 2}));
 
 TEST(Dropout, MasksFollowTheSampleNotItsPlaceInTheBatch) {
   const at::Tensor x = at::ones({4, 3, 5, 5});

@@ -62,7 +62,8 @@ TEST(Safetensors, CutShortAnywhereIsAnError) {
   const TemporaryFolder folder;
   write_safetensors(folder / "w", some_weights());
   const std::string whole = read_file(folder / "w");
-  for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{50}, whole.size() / 2, whole.size() - 1}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{50}, whole.size() / 2, whole.size() - 1}) {
     EXPECT_NE(fault(whole.substr(0, size)).find("not a whole safetensors file"), std::string::npos) << size;
   }
   EXPECT_NE(fault(whole + "x").find("not a whole"), std::string::npos);
@@ -72,11 +73,24 @@ TEST(Safetensors, LyingHeadersAreErrors) {
   const std::string four(4, '\0');
   EXPECT_NE(fault(file_with("[]", "")).find("not a JSON object"), std::string::npos);
   EXPECT_NE(fault(file_with("{", "")).find("not a JSON object"), std::string::npos);
-  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four)).find("8 bytes by its shape, 4"), std::string::npos);
-  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", four + four)).find("starts at byte 4"), std::string::npos);
-  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four)).find("starts at"), std::string::npos);
-  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"X9","shape":[1],"data_offsets":[0,4]}})", four)).find("unknown type X9"), std::string::npos);
-  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", "")).find("impossible shape"), std::string::npos);
+  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four))
+                .find("8 bytes by its shape, 4"),
+            std::string::npos);
+  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", four + four))
+                .find("starts at byte 4"),
+            std::string::npos);
+  EXPECT_NE(
+      fault(
+          file_with(
+              R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+              four))
+          .find("starts at"),
+      std::string::npos);
+  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"X9","shape":[1],"data_offsets":[0,4]}})", four)).find("unknown type X9"),
+            std::string::npos);
+  EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", ""))
+                .find("impossible shape"),
+            std::string::npos);
   EXPECT_NE(fault(file_with(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", four)), "no error");
   EXPECT_NE(fault(file_with(R"({"a":7})", "")), "no error");
   std::string huge(8, '\xff');
@@ -85,12 +99,14 @@ TEST(Safetensors, LyingHeadersAreErrors) {
 
 TEST(CopyWeights, ListsWhatDoesNotFit) {
   const WeightFile from = some_weights();
-  std::vector<std::pair<std::string, at::Tensor>> into{{"conv.weight", at::zeros({4, 3, 3, 3})}, {"dense.weight", at::zeros({2})}};
+  std::vector<std::pair<std::string, at::Tensor>> into{{"conv.weight", at::zeros({4, 3, 3, 3})},
+                                                       {"dense.weight", at::zeros({2})}};
   try {
     copy_weights(from, into, "w");
     FAIL() << "weights of another model were taken";
   } catch (const Error& error) {
-    EXPECT_NE(error.message().find("conv.weight is [4, 3, 5, 5], the model's [4, 3, 3, 3]"), std::string::npos) << error.what();
+    EXPECT_NE(error.message().find("conv.weight is [4, 3, 5, 5], the model's [4, 3, 3, 3]"), std::string::npos)
+        << error.what();
     EXPECT_NE(error.message().find("dense.weight is missing"), std::string::npos) << error.what();
   }
   EXPECT_EQ(into[0].second.abs().sum().item<float>(), 0.0f) << "nothing was copied in part";

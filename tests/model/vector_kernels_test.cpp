@@ -32,10 +32,14 @@ TEST(Exponential, KeepsNanAndIsFiniteAtTheEnds) {
 /// The same curve by LibTorch.
 at::Tensor reference(kernels::Curve curve, const at::Tensor& z) {
   switch (curve) {
-    case kernels::Curve::identity: return z;
-    case kernels::Curve::relu: return at::relu(z);
-    case kernels::Curve::silu: return at::silu(z);
-    case kernels::Curve::mish: return at::mish(z);
+    case kernels::Curve::identity:
+      return z;
+    case kernels::Curve::relu:
+      return at::relu(z);
+    case kernels::Curve::silu:
+      return at::silu(z);
+    case kernels::Curve::mish:
+      return at::mish(z);
   }
   return z;
 }
@@ -52,7 +56,8 @@ TEST_P(Curves, ValueAndSlopeAreLibTorchs) {
   std::vector<double> sum(one.size()), dot(one.size());
   const float* data = x.detach().const_data_ptr<float>();
   kernels::affine_curve(GetParam(), data, 1, n, one.data(), zero.data(), y.data());
-  kernels::affine_curve_gradient(GetParam(), data, one.data(), 1, n, one.data(), zero.data(), zero.data(), dz.data(), sum.data(), dot.data());
+  kernels::affine_curve_gradient(GetParam(), data, one.data(), 1, n, one.data(), zero.data(), zero.data(), dz.data(),
+                                 sum.data(), dot.data());
   for (std::int64_t i = 0; i < n; ++i) {
     const auto at = static_cast<std::size_t>(i);
     const float want = expected[i].item<float>(), slope = x.grad()[i].item<float>();
@@ -63,7 +68,9 @@ TEST_P(Curves, ValueAndSlopeAreLibTorchs) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Curves, ::testing::Values(kernels::Curve::identity, kernels::Curve::relu, kernels::Curve::silu, kernels::Curve::mish));
+INSTANTIATE_TEST_SUITE_P(All, Curves,
+                         ::testing::Values(kernels::Curve::identity, kernels::Curve::relu, kernels::Curve::silu,
+                                           kernels::Curve::mish));
 
 TEST(DropoutMask, IsAFunctionOfItsCoordinatesAndDropsItsShare) {
   const auto mask = [](std::uint64_t seed, std::uint64_t step, std::uint64_t sample, std::uint32_t layer) {
@@ -73,7 +80,8 @@ TEST(DropoutMask, IsAFunctionOfItsCoordinatesAndDropsItsShare) {
   };
   const auto first = mask(1, 2, 3, 4);
   EXPECT_EQ(first, mask(1, 2, 3, 4));
-  for (const auto& other : {mask(2, 2, 3, 4), mask(1, 3, 3, 4), mask(1, 2, 4, 4), mask(1, 2, 3, 5)}) EXPECT_NE(first, other);
+  for (const auto& other : {mask(2, 2, 3, 4), mask(1, 3, 3, 4), mask(1, 2, 4, 4), mask(1, 2, 3, 5)})
+    EXPECT_NE(first, other);
   EXPECT_NEAR(std::accumulate(first.begin(), first.end(), 0.0) / 100003, 0.7, 0.007);
 }
 

@@ -39,9 +39,11 @@ std::unique_ptr<torch::optim::Optimizer> torch_optimiser(const OptimiserConfig& 
   }
   const std::tuple betas(c.beta1, c.beta2);
   if (c.kind == OptimiserKind::adam) {
-    return std::make_unique<torch::optim::Adam>(tensors, torch::optim::AdamOptions(c.lr).betas(betas).eps(c.epsilon).weight_decay(c.weight_decay));
+    return std::make_unique<torch::optim::Adam>(
+        tensors, torch::optim::AdamOptions(c.lr).betas(betas).eps(c.epsilon).weight_decay(c.weight_decay));
   }
-  return std::make_unique<torch::optim::AdamW>(tensors, torch::optim::AdamWOptions(c.lr).betas(betas).eps(c.epsilon).weight_decay(c.weight_decay));
+  return std::make_unique<torch::optim::AdamW>(
+      tensors, torch::optim::AdamWOptions(c.lr).betas(betas).eps(c.epsilon).weight_decay(c.weight_decay));
 }
 
 OptimiserConfig with(OptimiserKind kind, double decay, double momentum = 0.9, bool nesterov = false) {
@@ -68,14 +70,16 @@ TEST_P(Optimisers, FollowTorchOverFiftySteps) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Optimisers,
-                         ::testing::Values(with(OptimiserKind::sgd, 0, 0), with(OptimiserKind::sgd, 1e-3, 0), with(OptimiserKind::sgd, 1e-3),
-                                           with(OptimiserKind::sgd, 1e-3, 0.8, true), with(OptimiserKind::adam, 0), with(OptimiserKind::adam, 1e-2),
+                         ::testing::Values(with(OptimiserKind::sgd, 0, 0), with(OptimiserKind::sgd, 1e-3, 0),
+                                           with(OptimiserKind::sgd, 1e-3), with(OptimiserKind::sgd, 1e-3, 0.8, true),
+                                           with(OptimiserKind::adam, 0), with(OptimiserKind::adam, 1e-2),
                                            with(OptimiserKind::adamw, 0.1)));
 
 TEST(Optimiser, StateTakenOverGoesOnBitForBit) {
   const OptimiserConfig config = with(OptimiserKind::adam, 1e-3);
   const Named whole = some_parameters(), first = some_parameters(), second = some_parameters();
-  const auto uninterrupted = make_optimiser(config, whole), before = make_optimiser(config, first), after = make_optimiser(config, second);
+  const auto uninterrupted = make_optimiser(config, whole), before = make_optimiser(config, first),
+             after = make_optimiser(config, second);
   const auto run = [](Optimiser& optimiser, const Named& parameters, int from, int to) {
     for (int step = from; step < to; ++step) {
       set_gradients(parameters, step);

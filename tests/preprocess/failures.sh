@@ -46,6 +46,7 @@ expect 1 "cannot" limited
 expect 1 "no such folder" timeout 30 "$@" -np 3 "$program" --source class-folders --input nowhere --output out
 expect 1 "a/1.jpg" timeout 30 "$@" -np 2 "$program" --source class-folders --input photos --output out --strict
 expect 2 "--sorce" timeout 30 "$@" -np 2 "$program" --sorce idx --output out
+expect 2 "no folder 'x'" timeout 30 "$@" -np 2 "$program" --source class-folders --input photos --output out --folder-as x=y
 
 "$program" --help | grep -q "lockstep preprocess" || { echo "FAILED: --help"; failed=1; }
 "$program" --source generated --output out --print-config | grep -q "source" || { echo "FAILED: --print-config"; failed=1; }

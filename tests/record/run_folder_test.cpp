@@ -15,7 +15,9 @@ namespace {
 
 using testing::TemporaryFolder;
 
-RunRecord some_record() { return {"/data/set", "0123", {"a", "b"}, {8, 8, 3}, 6, 8, {1.5f, 2.5f, 0.1f}, {1, 1, 3}, 2, 4}; }
+RunRecord some_record() {
+  return {"/data/set", "0123", {"a", "b"}, {8, 8, 3}, 6, 8, {1.5f, 2.5f, 0.1f}, {1, 1, 3}, 2, 4};
+}
 
 Options some_options() { return Options::from_values(Command::train, {{"data", "d"}, {"lr", "0.125"}}); }
 
@@ -55,7 +57,8 @@ TEST(RunFolder, OtherFoldersAndVersionsAreToldApart) {
 
 TEST(JsonLog, AppendsALineAtATimeInTheGivenOrder) {
   const TemporaryFolder folder;
-  JsonLog(folder / "log").write({{"event", std::string("step")}, {"step", std::int64_t{3}}, {"loss", 0.5}, {"best", true}});
+  JsonLog(folder / "log")
+      .write({{"event", std::string("step")}, {"step", std::int64_t{3}}, {"loss", 0.5}, {"best", true}});
   JsonLog(folder / "log").write({{"loss", std::nan("")}});
   std::istringstream lines(read_file(folder / "log"));
   std::string first, second;

@@ -14,7 +14,7 @@ STEP_OF = {layer: step for step, layers in enumerate(ORDER) for layer in layers}
 
 # preprocess/ is a program of its own that starts fast: no tensors, and of the ranks only who they are.
 PREPROCESS_MAY = {"core", "config", "data"}
-PREPROCESS_MAY_FILES = {"lockstep/comm/run_in_world.hpp", "lockstep/comm/world.hpp"}  # what comm has without tensors
+PREPROCESS_MAY_FILES = {"lockstep/comm/core_share.hpp", "lockstep/comm/run_in_world.hpp", "lockstep/comm/world.hpp"}  # what comm has without tensors
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 LIBTORCH = re.compile(r"^(ATen|c10|torch)/")

@@ -20,7 +20,8 @@ std::vector<std::uint8_t> picture(const TinyDataSet& spec, std::int64_t id, std:
     for (std::int64_t x = 0; x < spec.side; ++x) {
       for (std::int64_t c = 0; c < spec.channels; ++c) {
         const bool bright = label == 0 ? x % 2 == 0 : label == 1 ? y % 2 == 0 : (x + y) % 2 == 0;
-        bytes.push_back(static_cast<std::uint8_t>(draws.below(120) + (bright ? 110 : 20) + static_cast<std::uint64_t>(c)));
+        bytes.push_back(
+            static_cast<std::uint8_t>(draws.below(120) + (bright ? 110 : 20) + static_cast<std::uint64_t>(c)));
       }
     }
   }
@@ -46,7 +47,8 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
   manifest.mean.assign(static_cast<std::size_t>(spec.channels), 125.0);
   manifest.std.assign(static_cast<std::size_t>(spec.channels), 56.0);
   std::int64_t id = 0;
-  for (const auto& [name, samples] : {std::pair{"train", spec.train}, std::pair{"validation", spec.validation}, std::pair{"test", spec.test}}) {
+  for (const auto& [name, samples] :
+       {std::pair{"train", spec.train}, std::pair{"validation", spec.validation}, std::pair{"test", spec.test}}) {
     SplitEntry split{name, samples, std::vector<std::int64_t>(static_cast<std::size_t>(spec.classes)), {}};
     for (std::int64_t first = 0; first < samples; first += spec.per_shard) {
       const std::int64_t count = std::min(spec.per_shard, samples - first);

@@ -19,7 +19,8 @@ TEST_P(GoldenCurves, AreTheStoredOnesOnRankThreads) {
     std::vector<std::vector<double>> losses(static_cast<std::size_t>(GetParam()));  // [rank]
     run_ranks(GetParam(), [&](Communicator& communicator) {
       RankCommunicators channels = split_rank_communicators(communicator);
-      losses[static_cast<std::size_t>(communicator.rank())] = run_curve(curve, folder.path().string(), manifest, channels);
+      losses[static_cast<std::size_t>(communicator.rank())] =
+          run_curve(curve, folder.path().string(), manifest, channels);
     });
     for (const auto& of_rank : losses) EXPECT_EQ(of_rank, losses[0]) << "ranks disagree on the loss";
     expect_curve(curve, losses[0]);

@@ -16,9 +16,15 @@ using testing::run_ranks;
 constexpr std::int64_t samples = 13;  // divided by no number of ranks
 
 RunConfig config_of(const std::string& stats) {
-  return RunConfig::from(Options::from_values(
-      Command::train, {{"data", "d"}, {"filters", "8,16,32"}, {"kernels", "3,5,3"}, {"activation", "mish"}, {"dense", "24"},
-                       {"dropout-conv", "0.2"}, {"dropout-dense", "0.3"}, {"batch-norm-stats", stats}, {"bucket-mib", "0.01"}}));
+  return RunConfig::from(Options::from_values(Command::train, {{"data", "d"},
+                                                               {"filters", "8,16,32"},
+                                                               {"kernels", "3,5,3"},
+                                                               {"activation", "mish"},
+                                                               {"dense", "24"},
+                                                               {"dropout-conv", "0.2"},
+                                                               {"dropout-dense", "0.3"},
+                                                               {"batch-norm-stats", stats},
+                                                               {"bucket-mib", "0.01"}}));
 }
 
 /// Part [begin, end) of a fixed global batch.
@@ -43,7 +49,8 @@ std::vector<std::pair<std::string, at::Tensor>> gradients_on(int ranks, const st
     const StepPlace place{5, samples, plan.rank_groups(0, communicator.rank(), ranks), false};
     step.run(part_of_batch(plan.rank_part(0, communicator.rank(), ranks)), place, 0.01);
     if (communicator.rank() != 0) return;
-    for (const auto& [name, parameter] : step.gradients().parameters()) gradients.emplace_back(name, parameter.grad().clone());
+    for (const auto& [name, parameter] : step.gradients().parameters())
+      gradients.emplace_back(name, parameter.grad().clone());
   });
   return gradients;
 }

@@ -20,9 +20,14 @@ using testing::write_tiny_data_set;
 class Trainers : public ::testing::Test {
  protected:
   Options options(std::map<std::string, std::string> more) const {
-    std::map<std::string, std::string> all{{"data", folder_.path().string()}, {"filters", "8"},   {"dense", "16"},
-                                           {"epochs", "4"},                   {"batch", "16"},    {"lr", "0.01"},
-                                           {"threads", "1"},                  {"log-every", "2"}};
+    std::map<std::string, std::string> all{{"data", folder_.path().string()},
+                                           {"filters", "8"},
+                                           {"dense", "16"},
+                                           {"epochs", "4"},
+                                           {"batch", "16"},
+                                           {"lr", "0.01"},
+                                           {"threads", "1"},
+                                           {"log-every", "2"}};
     for (const auto& [name, value] : more) all[name] = value;
     return Options::from_values(Command::train, all);
   }
@@ -38,7 +43,8 @@ class Trainers : public ::testing::Test {
       Trainer trainer(config, manifest_, channels, log, hooks);
       std::optional<RunFolder> folder;
       if (!run.empty() && communicator.rank() == 0) {
-        folder = RunFolder::create(run, given, record_of(config, manifest_, plan_input(config.loader, manifest_), ranks));
+        folder =
+            RunFolder::create(run, given, record_of(config, manifest_, plan_input(config.loader, manifest_), ranks));
       }
       const TrainingResult mine = trainer.run(folder);
       if (communicator.rank() == 0) result = mine;
@@ -65,7 +71,8 @@ TEST_F(Trainers, LearnTheTinySetAndKeepBestAndLast) {
   const TrainingResult result = train(options({{"epochs", "12"}}), 2, {}, run);
   EXPECT_EQ(result.epochs, 12);
   EXPECT_EQ(result.steps, 12 * 4);
-  EXPECT_GT(result.best_score, 0.9);
+  EXPECT_GT(result.best_value, 0.9);
+  EXPECT_EQ(result.metric, "accuracy");
   const RunFolder folder = RunFolder::open(run);
   const WeightFile best = read_safetensors(folder.best_weights()), last = read_safetensors(folder.last_weights());
   EXPECT_EQ(best.metadata.at("epoch"), std::to_string(result.best_epoch));
@@ -93,7 +100,8 @@ TEST_F(Trainers, StopAfterTheStepInWhichOneRankIsAsked) {
 
 TEST_F(Trainers, WithoutAnEvaluationSplitTheTrainingLossDecides) {
   const TrainingResult result = train(options({{"eval-split", "none"}}));
-  EXPECT_LT(result.best_score, 0);
+  EXPECT_EQ(result.metric, "training loss");
+  EXPECT_GT(result.best_value, 0);
   EXPECT_GT(result.best_epoch, 0);
 }
 
@@ -102,7 +110,8 @@ TEST_F(Trainers, RefuseWhatCannotWork) {
   EXPECT_NE(fault({{"filters", "4,4,4,4"}}).find("conv4"), std::string::npos);
   EXPECT_NE(fault({{"eval-resize", "4"}}).find("--eval-resize"), std::string::npos);
   EXPECT_NE(fault({{"train-split", "tain"}}).find("tain"), std::string::npos);
-  EXPECT_NE(fault({{"lr", "1000"}, {"optimiser", "sgd"}, {"batch-norm", "false"}}).find("lower the learning rate"), std::string::npos);
+  EXPECT_NE(fault({{"lr", "1000"}, {"optimiser", "sgd"}, {"batch-norm", "false"}}).find("lower the learning rate"),
+            std::string::npos);
 }
 
 }  // namespace

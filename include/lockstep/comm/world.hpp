@@ -7,6 +7,7 @@
 // with a reason. Waiting leaves the processor to others (pauses of up to 0.5 ms). MPI's failures arrive as Error with
 // MPI's own sentence.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +37,8 @@ class World {
 
   // The few operations that need no tensor; every rank calls them in the same order, from one thread.
   void barrier();
+  /// The same, but gives up after `patience`: false. The barrier is then still open, so the only thing left is abort().
+  bool barrier_within(std::chrono::seconds patience);
   /// Text of rank `root` on every rank; up to 2^31−1 bytes.
   std::string broadcast(std::string text, int root = 0);
   /// One text per rank, in rank order, on every rank.

@@ -22,9 +22,9 @@ struct CommandRow {
 enum class OptionType { text, path, choice, choice_list, flag, integer, integer_list, real, real_list, text_list };
 
 struct OptionRow {
-  std::string_view name;      ///< without dashes; the key in config files
-  std::string_view group;     ///< section in config files; empty: a question for now, kept in none
-  unsigned commands;          ///< Command values or-ed together
+  std::string_view name;   ///< without dashes; the key in config files
+  std::string_view group;  ///< section in config files; empty: a question for now, kept in none
+  unsigned commands;       ///< Command values or-ed together
   OptionType type;
   std::string_view value;     ///< how the value is called in help; for choices: "a|b|c"
   std::string_view fallback;  ///< the default as text; empty: none

@@ -1,8 +1,8 @@
 // What a training run will do: Options made complete, checked against each other and typed. Immutable after from().
 //
-// Lists that the user may give once for all layers are expanded here, so that nothing below asks "was it set?". What needs
-// the data set to be checked (sides against pools, ranks against samples) is checked where that is known.
-// Errors are usage errors that name the option. Knows nothing of tensors. A value; thread-safe to read.
+// Lists that the user may give once for all layers are expanded here, so that nothing below asks "was it set?". What
+// needs the data set to be checked (sides against pools, ranks against samples) is checked where that is known. Errors
+// are usage errors that name the option. Knows nothing of tensors. A value; thread-safe to read.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -23,17 +23,17 @@ struct BatchNormStats {
   enum class Over { global_batch, rank, group } over = Over::global_batch;
   std::int64_t group = 0;  ///< samples of a group, for Over::group
 
-  /// Samples that must stay together on one rank: 1 where statistics are exchanged; 2 where each rank has its own, since
-  /// statistics of a single value do not exist; else the group.
+  /// Samples that must stay together on one rank: 1 where statistics are exchanged; 2 where each rank has its own,
+  /// since statistics of a single value do not exist; else the group.
   std::int64_t granularity() const;
 };
 
 struct AugmentationConfig {
   bool on = false;
-  double crop_scale[2] = {1, 1};  ///< share of the area, low and high
-  double crop_ratio[2] = {1, 1};  ///< width / height, low and high
-  double flip = 0, vertical_flip = 0;  ///< probabilities
-  double rotation = 0;                 ///< ± degrees
+  double crop_scale[2] = {1, 1};                           ///< share of the area, low and high
+  double crop_ratio[2] = {1, 1};                           ///< width / height, low and high
+  double flip = 0, vertical_flip = 0;                      ///< probabilities
+  double rotation = 0;                                     ///< ± degrees
   double scaling = 0, translation = 0, colour_jitter = 0;  ///< ± shares
 };
 
@@ -47,9 +47,9 @@ struct LoaderConfig {
 };
 
 struct CustomCnnConfig {
-  std::vector<std::int64_t> filters, kernels;     ///< [conv layer]
-  std::vector<std::int64_t> dense;                ///< [dense layer], without the output
-  std::vector<Activation> activations;            ///< [conv layers, then dense layers]
+  std::vector<std::int64_t> filters, kernels;       ///< [conv layer]
+  std::vector<std::int64_t> dense;                  ///< [dense layer], without the output
+  std::vector<Activation> activations;              ///< [conv layers, then dense layers]
   std::vector<double> dropout_conv, dropout_dense;  ///< [layer]
   bool batch_norm = true;
   BatchNormStats batch_norm_stats;
@@ -71,9 +71,9 @@ struct RunConfig {
   double label_smoothing = 0;
   Metric metric = Metric::accuracy;
   std::uint64_t seed = 0;
-  std::int64_t threads = 0;        ///< compute threads per rank; 0: this rank's share of the cores
+  std::int64_t threads = 0;  ///< compute threads per rank; 0: this rank's share of the cores
   std::int64_t bucket_bytes = 0;
-  double timeout = 0;              ///< seconds an exchange may take
+  double timeout = 0;  ///< seconds an exchange may take
 
   static RunConfig from(const Options& options);
 };

@@ -23,8 +23,7 @@ class Digest {
   /// The length is digested first, so that ("ab", "c") and ("a", "bc") differ.
   Digest& add(std::string_view text);
   template <typename Number>
-    requires std::is_arithmetic_v<Number>
-  Digest& add(Number value) {
+  requires std::is_arithmetic_v<Number> Digest& add(Number value) {
     return add(std::span(reinterpret_cast<const std::uint8_t*>(&value), sizeof value));
   }
 

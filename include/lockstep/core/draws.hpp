@@ -1,8 +1,8 @@
 // Random draws as pure functions of their coordinates instead of a stream with a state.
 //
-// A draw is named by (seed, purpose, a, b, c): the same name gives the same bits on every rank, thread and resume, in any
-// order of asking. Generator: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
-// SC 2011), checked in the tests against the vectors of its authors. Thread-safe: no state at all.
+// A draw is named by (seed, purpose, a, b, c): the same name gives the same bits on every rank, thread and resume, in
+// any order of asking. Generator: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
+// 3", SC 2011), checked in the tests against the vectors of its authors. Thread-safe: no state at all.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // The one exception of the project: a sentence that says what went wrong, where, and how to fix it.
 //
 // Every layer throws Error for anything a user can cause (input, environment, usage); nothing else crosses a public
-// header except std::bad_alloc and what LibTorch throws itself. The commands print it as "what · where · how to fix" and
-// end with exit_code(). Thread-safe: a value.
+// header except std::bad_alloc and what LibTorch throws itself. The commands print it as "what · where · how to fix"
+// and end with exit_code(). Thread-safe: a value.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -17,7 +17,7 @@ enum class Exit : int {
   usage = 2,       ///< the command line or the config is wrong
   defect = 70,     ///< a defect of ours
   watchdog = 71,   ///< a rank hung or died and the run was ended
-  resumable = 75,  ///< stopped early, may be continued
+  resumable = 75,  ///< stopped early by a signal, after a whole step, with what was learnt kept
 };
 
 class Error : public std::runtime_error {

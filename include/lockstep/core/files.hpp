@@ -26,10 +26,12 @@ void publish_file(const std::filesystem::path& partial, const std::filesystem::p
 /// Makes a folder and its parents; an existing folder is fine, an existing file of that name is an Error.
 void make_folder(const std::filesystem::path& path);
 
-/// Bytes a process without privileges may still write to the file system that holds `path` (its nearest existing parent).
+/// Bytes a process without privileges may still write to the file system that holds `path` (its nearest existing
+/// parent).
 std::uint64_t free_bytes(const std::filesystem::path& path);
 
-/// A read-only file whose bytes are read by position (pread): no shared file position, so any number of threads may read.
+/// A read-only file whose bytes are read by position (pread): no shared file position, so any number of threads may
+/// read.
 class RandomAccessFile {
  public:
   explicit RandomAccessFile(const std::filesystem::path& path);

@@ -19,7 +19,8 @@ class Log {
   void info(std::string_view text) const;     ///< rank 0 only
   void warning(std::string_view text) const;  ///< every rank
   void error(std::string_view text) const;    ///< every rank
-  /// Replaces the live line (rank 0, terminal only); elsewhere nothing. Ended by the next info() or by finish_progress().
+  /// Replaces the live line (rank 0, terminal only); elsewhere nothing. Ended by the next info() or by
+  /// finish_progress().
   void progress(std::string_view text) const;
   void finish_progress() const;
   /// Whether progress() shows anything: callers print plain lines now and then where it does not.

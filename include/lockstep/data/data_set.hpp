@@ -1,7 +1,7 @@
 // One split of a packed data set: its shards seen as a single indexed sequence.
 //
-// Position p runs over the split's samples in shard order. Memory: 12 bytes a sample (labels, ids) on every rank. read()
-// and the getters may be called from any number of threads. Errors: those of Shard; a split that is not there.
+// Position p runs over the split's samples in shard order. Memory: 12 bytes a sample (labels, ids) on every rank.
+// read() and the getters may be called from any number of threads. Errors: those of Shard; a split that is not there.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -1,11 +1,11 @@
 // From stored bytes to a slot of the batch: crop and resize, flip, warp, colour, normalise.
 //
 // Input: uint8 [height, width, channels]. Output: float32 [side, side, channels] (a channels-last image of the batch).
-// Resizing: separable triangle filter whose support grows when shrinking, pixel centres at ½ — that of Pillow's BILINEAR
-// and of torchvision's antialias=True, without their rounding to bytes in between (tests: within 1 grey level). Warps
-// (rotation, scaling, translation) are bilinear with the edge pixels continued. Colour jitter as torchvision's brightness,
-// contrast and saturation, in this fixed order. Draws never happen here.
-// An ImageTransform is immutable and shared by threads; each thread brings its own Scratch (about 3 float images).
+// Resizing: separable triangle filter whose support grows when shrinking, pixel centres at ½ — that of Pillow's
+// BILINEAR and of torchvision's antialias=True, without their rounding to bytes in between (tests: within 1 grey
+// level). Warps (rotation, scaling, translation) are bilinear with the edge pixels continued. Colour jitter as
+// torchvision's brightness, contrast and saturation, in this fixed order. Draws never happen here. An ImageTransform is
+// immutable and shared by threads; each thread brings its own Scratch (about 3 float images).
 #pragma once
 #include <cstdint>
 #include <span>

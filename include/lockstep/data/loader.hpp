@@ -2,10 +2,9 @@
 //
 // A request names what a batch holds; the loader pulls requests in order and hands the batches out in the same order,
 // at most `prefetch` of them ahead. Because a request carries its epoch, prefetching runs over the ends of epochs.
-// next() is called by one thread (the trainer's); the loader owns its workers and joins them on destruction. An error of
-// a worker (a damaged shard) is thrown by the next() that would have returned its batch.
-// Memory: (prefetch + 2) batches of n·c·side·side floats, reused, plus one scratch image per worker; flat in the number
-// of samples.
+// next() is called by one thread (the trainer's); the loader owns its workers and joins them on destruction. An error
+// of a worker (a damaged shard) is thrown by the next() that would have returned its batch. Memory: (prefetch + 2)
+// batches of n·c·side·side floats, reused, plus one scratch image per worker; flat in the number of samples.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -1,7 +1,9 @@
-// manifest.json: what a data set holds, small enough (< 1 MB for any number of images) for rank 0 to read and broadcast.
+// manifest.json: what a data set holds, small enough (< 1 MB for any number of images) for rank 0 to read and
+// broadcast.
 //
-// A data set is a folder: manifest.json (written last, so its presence says the set is whole), images.h5 (image_table.hpp)
-// and shards/<split>-NNNNN.h5 (shard.hpp). This header is the only place that knows the JSON's layout. A value.
+// A data set is a folder: manifest.json (written last, so its presence says the set is whole), images.h5
+// (image_table.hpp) and shards/<split>-NNNNN.h5 (shard.hpp). This header is the only place that knows the JSON's
+// layout. A value.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -21,10 +23,10 @@ struct ImageShape {
 };
 
 struct ShardEntry {
-  std::string file;          ///< relative to the data set's folder
+  std::string file;  ///< relative to the data set's folder
   std::int64_t samples = 0;
-  std::int64_t bytes = 0;    ///< size of the whole file
-  std::string checksum;      ///< XXH64 of the whole file, 16 hexadecimal digits
+  std::int64_t bytes = 0;  ///< size of the whole file
+  std::string checksum;    ///< XXH64 of the whole file, 16 hexadecimal digits
 };
 
 struct SplitEntry {

@@ -18,8 +18,8 @@
 
 namespace lockstep {
 
-/// Writes one shard under its partial name; finish() makes it appear. Destroyed before finish(): nothing is left behind.
-/// One thread at a time.
+/// Writes one shard under its partial name; finish() makes it appear. Destroyed before finish(): nothing is left
+/// behind. One thread at a time.
 class ShardWriter {
  public:
   /// `samples`: how many will be added, exactly.
@@ -39,7 +39,8 @@ class ShardWriter {
 };
 
 /// A shard opened for reading: labels and ids in memory (12 bytes a sample), images read by pread at a known offset.
-/// read() may be called from any number of threads at once; no HDF5 call is made after the constructor, no file lock ever.
+/// read() may be called from any number of threads at once; no HDF5 call is made after the constructor, no file lock
+/// ever.
 class Shard {
  public:
   /// Checks everything against the manifest's entry: file size (a shard cut short ends here), data sets, types, shapes,

@@ -1,9 +1,10 @@
-// Runs a model over a split so that every sample counts exactly once and the result does not depend on ranks or threads.
+// Runs a model over a split so that every sample counts exactly once and the result does not depend on ranks or
+// threads.
 //
 // The samples, ordered by id, are cut into fixed blocks of 32; a block is computed by one thread, because a sample's
 // logits change in the last bits with the batch it is in and with the thread count. Blocks go round the ranks and round
 // each rank's threads; predictions are gathered, put in the order of ids and reduced once, on every rank alike.
-// Every rank calls it together. Memory: 40 bytes a sample on every rank, plus 4·classes with scores.
+// Every rank calls it together. Memory: about 150 bytes a sample on every rank at the end, plus 8·classes with scores.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -30,7 +31,7 @@ struct Evaluation {
   double seconds = 0;
 };
 
-/// The same on every rank. Errors: those of reading; a split without labels.
+/// The same on every rank. Errors: those of reading; a split without labels; scores that are not finite.
 Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,
                     const EvaluationSettings& settings, Communicator& communicator);
 

@@ -1,4 +1,5 @@
-// How good a set of predictions is: scikit-learn's definitions, computed once over all samples in the order of their ids.
+// How good a set of predictions is: scikit-learn's definitions, computed once over all samples in the order of their
+// ids.
 //
 // Pure functions of the predictions, so the result is the same to the last digit for any number of ranks. Counts are
 // integers; sums are doubles added in id order. Zero divisions count as 0, as scikit-learn's zero_division=0.
@@ -30,13 +31,13 @@ struct ClassMetrics {
 
 struct Metrics {
   std::int64_t samples = 0;
-  double loss = 0;       ///< mean over samples
-  double accuracy = 0;   ///< top-1
+  double loss = 0;      ///< mean over samples
+  double accuracy = 0;  ///< top-1
   double top5 = 0;
   double macro_precision = 0, macro_recall = 0, macro_f1 = 0;  ///< mean over classes that occur as label or prediction
-  std::vector<ClassMetrics> classes;                 ///< [class]
-  std::vector<std::vector<std::int64_t>> confusion;  ///< [label][predicted]
-  std::optional<double> auc;  ///< macro one-vs-rest, where scores were given
+  std::vector<ClassMetrics> classes;                           ///< [class]
+  std::vector<std::vector<std::int64_t>> confusion;            ///< [label][predicted]
+  std::optional<double> auc;                                   ///< macro one-vs-rest, where scores were given
 
   /// The value a run is judged by, larger is better: the loss comes with its sign changed.
   double score(Metric metric) const;
@@ -45,16 +46,23 @@ struct Metrics {
 /// Scores of one sample to its prediction. `scores`: [classes] logits.
 Prediction predict(std::span<const float> scores, std::int64_t id, std::int64_t label);
 
-/// `predictions` in the order of ids, at least one.
+/// `predictions` in the order of ids, at least one, from finite scores.
 Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t classes);
 
 /// Area under the ROC curve, one class against the rest, averaged over the classes that have both kinds of samples;
-/// nothing if there is none. `probabilities`: [samples · classes]; equal ones count half.
-std::optional<double> macro_auc(std::span<const float> probabilities, std::span<const std::int64_t> labels, std::int64_t classes);
+/// nothing if there is none. `probabilities`: [samples · classes], finite; equal ones count half.
+std::optional<double> macro_auc(std::span<const float> probabilities, std::span<const std::int64_t> labels,
+                                std::int64_t classes);
+
+/// What was judged.
+struct Judged {
+  std::string split;
+  std::string weights;  ///< "best" or "last"
+};
 
 /// The content of metrics.json: one object per evaluated split. `before`: the file's content so far (may be empty), of
 /// which other splits are kept. Doubles are written so that they read back exactly: equal metrics are equal bytes.
-std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const std::string& split,
+std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const Judged& judged,
                          std::string_view before = {});
 
 /// A table for a person.

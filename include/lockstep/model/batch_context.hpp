@@ -1,4 +1,5 @@
-// What a forward pass needs to know beyond the images: where the batch stands in the run, and how to reach the other ranks.
+// What a forward pass needs to know beyond the images: where the batch stands in the run, and how to reach the other
+// ranks.
 //
 // The model knows no ranks: where its batch norm needs sums over the global batch it calls `sum_over_ranks`, which the
 // training step fills with an exchange on a communicator of its own (a serial run fills it with nothing to do).
@@ -18,10 +19,10 @@ using SumOverRanks = std::function<void(at::Tensor&)>;
 struct BatchContext {
   bool training = false;  ///< false: running statistics, no dropout; nothing below is looked at
   std::uint64_t seed = 0;
-  std::int64_t step = 0;                   ///< since the start of the run, over all epochs
-  std::vector<std::int64_t> ids;           ///< [n] sample ids, in batch order
-  std::vector<std::int64_t> groups;        ///< sizes of this rank's batch-norm groups; they add up to n
-  std::int64_t global_samples = 0;         ///< of the step, over all ranks
+  std::int64_t step = 0;             ///< since the start of the run, over all epochs
+  std::vector<std::int64_t> ids;     ///< [n] sample ids, in batch order
+  std::vector<std::int64_t> groups;  ///< sizes of this rank's batch-norm groups; they add up to n
+  std::int64_t global_samples = 0;   ///< of the step, over all ranks
   std::int64_t ranks = 1;
   SumOverRanks sum_over_ranks;
 };

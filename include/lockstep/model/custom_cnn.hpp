@@ -1,10 +1,11 @@
 // The custom CNN: any number of [conv – batch norm – activation – max-pool 2×2 – dropout] blocks, then any number of
 // [dense – batch norm – activation – dropout] blocks, then a dense layer to the classes.
 //
-// Convolutions keep the image's size (odd kernels, zero padding); with batch norm they carry no bias of their own, since
-// the norm subtracts it again. State names: conv1.weight, conv1.norm.weight … dense1.weight … output.weight, output.bias.
-// Initial weights are torch's defaults (uniform, bound 1/√fan-in), drawn as a function of (seed, name, element): equal on
-// every rank without exchange. Errors: an image too small for the pools (names the layer and the smallest side).
+// Convolutions keep the image's size (odd kernels, zero padding); with batch norm they carry no bias of their own,
+// since the norm subtracts it again. State names: conv1.weight, conv1.norm.weight … dense1.weight … output.weight,
+// output.bias. Initial weights are torch's defaults (uniform, bound 1/√fan-in), drawn as a function of (seed, name,
+// element): equal on every rank without exchange. Errors: an image too small for the pools (names the layer and the
+// smallest side).
 #pragma once
 #include <memory>
 
@@ -18,7 +19,7 @@ struct LayerSummary {
   std::string name, kind;
   std::vector<std::int64_t> output;  ///< per sample: [channels, height, width] or [features]
   std::int64_t parameters = 0;
-  std::int64_t flops = 0;            ///< of the forward pass of one image; a multiply-add counts as two
+  std::int64_t flops = 0;  ///< of the forward pass of one image; a multiply-add counts as two
 };
 
 /// All layers in order; a pure function. Errors: as above.

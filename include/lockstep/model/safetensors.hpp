@@ -1,7 +1,7 @@
 // Weight files in the safetensors format: a 64-bit little-endian header length, a JSON header, then raw tensor bytes.
 //
-// Written so that Python's `safetensors` loads them and read strictly: offsets must tile the data without gap, overlap or
-// excess, the header is at most 100 MB, names and shapes must be sane. Format:
+// Written so that Python's `safetensors` loads them and read strictly: offsets must tile the data without gap, overlap
+// or excess, the header is at most 100 MB, names and shapes must be sane. Format:
 // https://github.com/huggingface/safetensors (README, "Format"). Tensors are written row-major whatever their strides.
 // Errors name file, tensor and fix. Memory: reading holds the file once, writing one tensor at a time.
 #pragma once
@@ -24,7 +24,8 @@ struct WeightFile {
 void write_safetensors(const std::filesystem::path& file, const WeightFile& weights);
 WeightFile read_safetensors(const std::filesystem::path& file);
 
-/// Copies weights into tensors of the same names; an Error lists names that are missing, unexpected or of another shape.
+/// Copies weights into tensors of the same names; an Error lists names that are missing, unexpected or of another
+/// shape.
 void copy_weights(const WeightFile& from, const std::vector<std::pair<std::string, at::Tensor>>& into,
                   const std::filesystem::path& file);
 

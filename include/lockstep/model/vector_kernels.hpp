@@ -13,15 +13,16 @@ namespace lockstep::kernels {
 
 enum class Curve { identity, relu, silu, mish };  ///< what follows the affine part
 
-/// Adds to `sum` and `square` [channels] the sums of x and x² over the rows, in double (so that the variance of a channel
-/// with a large mean survives).
+/// Adds to `sum` and `square` [channels] the sums of x and x² over the rows, in double (so that the variance of a
+/// channel with a large mean survives).
 void channel_sums(const float* x, std::int64_t rows, std::int64_t channels, double* sum, double* square);
 
 /// y = curve(x · scale[c] + shift[c]).
 void affine_curve(Curve curve, const float* x, std::int64_t rows, std::int64_t channels, const float* scale,
                   const float* shift, float* y);
 
-/// dz = dy · curve'(x · scale[c] + shift[c]); adds Σ dz and Σ dz·(x − mean[c]) over the rows to the two sums, in double.
+/// dz = dy · curve'(x · scale[c] + shift[c]); adds Σ dz and Σ dz·(x − mean[c]) over the rows to the two sums, in
+/// double.
 void affine_curve_gradient(Curve curve, const float* x, const float* dy, std::int64_t rows, std::int64_t channels,
                            const float* scale, const float* shift, const float* mean, float* dz, double* sum,
                            double* dot);

@@ -1,4 +1,5 @@
-// log.jsonl: one JSON object a line, appended and flushed as it happens, so that a killed run keeps all but its last line.
+// log.jsonl: one JSON object a line, appended and flushed as it happens, so that a killed run keeps all but its last
+// line.
 //
 // Fields keep the order in which they are given. Numbers that are not finite are written as null, which JSON can hold.
 // One writer (rank 0), one thread. Errors: the file cannot be written.

@@ -18,8 +18,8 @@ namespace lockstep {
 struct RunRecord {
   static constexpr int format_version = 1;
 
-  std::string data;           ///< absolute path of the data set
-  std::string data_digest;    ///< Manifest::digest()
+  std::string data;         ///< absolute path of the data set
+  std::string data_digest;  ///< Manifest::digest()
   std::vector<std::string> classes;
   ImageShape packed;
   std::int64_t side = 0, eval_resize = 0;  ///< pixels

@@ -1,15 +1,17 @@
 // The training loop: epochs of steps, a judgement after each, the best and the last weights kept.
 //
-// Every rank makes a Trainer with the same arguments but its own channels and calls run(). There is no "if distributed":
-// one rank has serial channels. Rank 0 writes the run folder. Stops after the step in which any rank was asked to.
-// Memory: parameters × (1 + gradients 1 + optimiser 1 or 2) + activations of the rank's batch + the loader's batches;
-// flat in the number of images but for 32 bytes a sample (labels, ids, order, predictions).
-// Errors: a data set that does not fit the config; more ranks than samples; a loss that is not finite; those of the parts.
+// Every rank makes a Trainer with the same arguments but its own channels and calls run(). There is no "if
+// distributed": one rank has serial channels. Rank 0 writes the run folder. Stops after the step in which any rank was
+// asked to. Memory: parameters × (1 + gradients 1 + optimiser 1 or 2) + activations of the rank's batch + the loader's
+// batches; flat in the number of images but for 20 bytes a sample (labels, ids, order) and what evaluation says.
+// Errors: a data set that does not fit the config; more ranks than samples; a loss that is not finite; those of the
+// parts.
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/log.hpp"
@@ -34,7 +36,8 @@ RunRecord record_of(const RunConfig& config, const Manifest& manifest, const Inp
 
 struct TrainingResult {
   std::int64_t epochs = 0, steps = 0;  ///< completed
-  double best_score = 0;               ///< by the config's metric; a loss with its sign changed
+  std::string metric;                  ///< what decided: the config's metric, or "training loss" where nothing judged
+  double best_value = 0;               ///< of that metric
   std::int64_t best_epoch = 0;         ///< counted from 1; 0: no epoch was completed
   bool stopped = false;                ///< by a signal
 };

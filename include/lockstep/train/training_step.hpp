@@ -2,7 +2,8 @@
 //
 // Every rank calls run() for the same step with its part of the global batch, which may be empty. Afterwards all ranks
 // hold the same parameters. Losses are sums divided by the samples of the *global* batch, so gradients are those of the
-// mean over samples, whatever the ranks' shares. Owns buckets, reducer and optimiser; model and channels must outlive it.
+// mean over samples, whatever the ranks' shares. Owns buckets, reducer and optimiser; model and channels must outlive
+// it.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,13 +1,11 @@
-#include "lockstep/model/layers.hpp"
+#include "lockstep/model/batch_norm.hpp"
 
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
-#include <numeric>
 
-#include "lockstep/core/error.hpp"
 #include "lockstep/model/vector_kernels.hpp"
+#include "model/rows.hpp"
 
 namespace lockstep {
 namespace {
@@ -16,78 +14,34 @@ using kernels::Curve;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A dense float32 tensor seen as rows of channels.
-struct Rows {
-  at::Tensor tensor;  // keeps the memory
-  std::int64_t rows = 0, channels = 0, rows_per_sample = 1;
-  float* data() const { return tensor.data_ptr<float>(); }
-};
-
-Rows as_rows(const at::Tensor& x, const char* layer) {
-  if (!x.device().is_cpu() || x.scalar_type() != at::kFloat || (x.dim() != 4 && x.dim() != 2)) {
-    throw Error(std::string("a tensor that is not float32 [n, c, h, w] or [n, c] on the CPU"), layer,
-                "convert the input; other devices have their own layers");
-  }
-  const bool image = x.dim() == 4;
-  const at::Tensor dense = image ? x.contiguous(at::MemoryFormat::ChannelsLast) : x.contiguous();
-  const std::int64_t per_sample = image ? x.size(2) * x.size(3) : 1;
-  return {dense, x.size(0) * per_sample, x.size(1), per_sample};
-}
-
-at::Tensor empty_as(const Rows& rows) { return at::empty_like(rows.tensor, rows.tensor.suggest_memory_format()); }
-
-// Rows handled by one call of a kernel: enough to forget the call, few enough to share out and to stay in cache.
-std::int64_t rows_per_task(std::int64_t channels) { return std::max<std::int64_t>(1, 32768 / channels); }
-
-template <typename F>
-void for_rows(std::int64_t begin, std::int64_t end, std::int64_t channels, const F& work) {
-  at::parallel_for(begin, end, rows_per_task(channels), work);
-}
-
-/// Sums per channel over rows [begin, end), each thread's part added in the order of the rows so that a thread count
-/// always gives the same bits. `work(first, last, out)` adds to out [width].
-template <typename F>
-std::vector<double> sum_over_rows(std::int64_t begin, std::int64_t end, std::int64_t width, std::int64_t channels, const F& work) {
-  const std::int64_t grain = rows_per_task(channels);
-  const std::int64_t parts = std::min<std::int64_t>(at::get_num_threads(), (end - begin + grain - 1) / grain);
-  std::vector<std::vector<double>> partial(static_cast<std::size_t>(std::max<std::int64_t>(1, parts)));
-  at::parallel_for(0, static_cast<std::int64_t>(partial.size()), 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      auto& out = partial[static_cast<std::size_t>(part)];
-      out.assign(static_cast<std::size_t>(width), 0.0);
-      const auto count = static_cast<std::int64_t>(partial.size());
-      work(begin + (end - begin) * part / count, begin + (end - begin) * (part + 1) / count, out.data());
-    }
-  });
-  for (std::size_t part = 1; part < partial.size(); ++part) {
-    for (std::size_t i = 0; i < partial[0].size(); ++i) partial[0][i] += partial[part][i];
-  }
-  return std::move(partial[0]);
-}
-
 /// Mean, 1/sqrt(variance + ε) and variance of one group of rows.
 struct GroupStatistics {
-  std::int64_t begin = 0, end = 0;  // rows on this rank
-  double count = 0;                 // rows over which the statistics are taken, on all ranks where they are global
-  std::vector<double> mean, variance;   // [channel]
+  std::int64_t begin = 0, end = 0;     // rows on this rank
+  double count = 0;                    // rows over which the statistics are taken, on all ranks where they are global
+  std::vector<double> mean, variance;  // [channel]
   std::vector<float> scale, shift, mean32, inverse;  // what the kernels take
 };
 
-/// Sums this rank has and, with the exchange, all ranks have. `counted`: an extra last element, the number of rows.
-void exchange(std::vector<double>& sums, const BatchContext& context) {
-  if (!context.sum_over_ranks) return;
+/// This rank's sums become those of all ranks.
+void exchange(std::vector<double>& sums, const SumOverRanks& sum_over_ranks) {
+  if (!sum_over_ranks) return;
   at::Tensor view = at::from_blob(sums.data(), {static_cast<std::int64_t>(sums.size())}, at::kDouble);
-  context.sum_over_ranks(view);
+  sum_over_ranks(view);
 }
 
 GroupStatistics measure(const Rows& x, std::int64_t begin, std::int64_t end, bool global, const BatchContext& context) {
   const auto c = static_cast<std::size_t>(x.channels);
-  std::vector<double> sums = sum_over_rows(begin, end, 2 * x.channels, x.channels, [&](std::int64_t first, std::int64_t last, double* out) {
-    kernels::channel_sums(x.data() + first * x.channels, last - first, x.channels, out, out + c);
-  });
+  std::vector<double> sums =
+      sum_over_rows(begin, end, 2 * x.channels, x.channels, [&](std::int64_t first, std::int64_t last, double* out) {
+        kernels::channel_sums(x.data() + first * x.channels, last - first, x.channels, out, out + c);
+      });
   sums.push_back(static_cast<double>(end - begin));
-  if (global) exchange(sums, context);
+  if (global) exchange(sums, context.sum_over_ranks);
   GroupStatistics group{begin, end, sums.back(), {}, {}, {}, {}, {}, {}};
+  if (group.count == 1) {
+    throw Error("batch norm over a single value: it has no variance", "training",
+                "use a --batch of 2 or more, or --no-batch-norm", Exit::usage);
+  }
   const double n = std::max(1.0, group.count);
   for (std::size_t i = 0; i < c; ++i) {
     const double mean = sums[i] / n;
@@ -141,7 +95,8 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
     const Rows x = as_rows(saved[0], "batch norm, backward"), dy = as_rows(gradients[0], "batch norm, backward");
     const at::Tensor dx = empty_as(x);
     std::vector<double> d_weight(static_cast<std::size_t>(x.channels)), d_bias(d_weight.size());
-    for (const GroupStatistics& group : record->groups) backward_group(*record, group, x, dy, saved[1], dx, d_weight, d_bias);
+    for (const GroupStatistics& group : record->groups)
+      backward_group(*record, group, x, dy, saved[1], dx, d_weight, d_bias);
     const auto to_tensor = [](const std::vector<double>& values) {
       return at::tensor(at::ArrayRef<double>(values), at::kDouble).to(at::kFloat);
     };
@@ -153,20 +108,19 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
                              const at::Tensor& weight, const at::Tensor& dx, std::vector<double>& d_weight,
                              std::vector<double>& d_bias) {
     const auto c = static_cast<std::size_t>(x.channels);
-    std::vector<double> sums = sum_over_rows(group.begin, group.end, 2 * x.channels, x.channels, [&](std::int64_t first, std::int64_t last, double* out) {
-      const std::int64_t at = first * x.channels;
-      kernels::affine_curve_gradient(record.curve, x.data() + at, dy.data() + at, last - first, x.channels, group.scale.data(),
-                                     group.shift.data(), group.mean32.data(), dx.data_ptr<float>() + at, out, out + c);
-    });
+    std::vector<double> sums = sum_over_rows(
+        group.begin, group.end, 2 * x.channels, x.channels, [&](std::int64_t first, std::int64_t last, double* out) {
+          const std::int64_t at = first * x.channels;
+          kernels::affine_curve_gradient(record.curve, x.data() + at, dy.data() + at, last - first, x.channels,
+                                         group.scale.data(), group.shift.data(), group.mean32.data(),
+                                         dx.data_ptr<float>() + at, out, out + c);
+        });
     // The parameters' gradients are this rank's share: the reducer sums them. The input's needs the global sums now.
     for (std::size_t i = 0; i < c; ++i) {
       d_bias[i] += sums[i];
       d_weight[i] += sums[c + i] * group.inverse[i];
     }
-    if (record.global && record.sum_over_ranks) {
-      at::Tensor view = at::from_blob(sums.data(), {static_cast<std::int64_t>(sums.size())}, at::kDouble);
-      record.sum_over_ranks(view);
-    }
+    if (record.global) exchange(sums, record.sum_over_ranks);
     // dx = w·i·(dz − Σdz/N − x̂·Σ(dz·x̂)/N) with x̂ = (x − m)·i, as a·dz + b·x + k.
     const float* w = weight.data_ptr<float>();
     std::vector<float> a(c), b(c), k(c);
@@ -181,7 +135,8 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
     }
     for_rows(group.begin, group.end, x.channels, [&](std::int64_t first, std::int64_t last) {
       const std::int64_t at = first * x.channels;
-      kernels::affine_combine(x.data() + at, last - first, x.channels, a.data(), b.data(), k.data(), dx.data_ptr<float>() + at);
+      kernels::affine_combine(x.data() + at, last - first, x.channels, a.data(), b.data(), k.data(),
+                              dx.data_ptr<float>() + at);
     });
   }
 };
@@ -189,47 +144,17 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
 std::optional<Curve> fused_curve(std::optional<Activation> activation) {
   if (!activation) return Curve::identity;
   switch (*activation) {
-    case Activation::relu: return Curve::relu;
-    case Activation::silu: return Curve::silu;
-    case Activation::mish: return Curve::mish;
-    case Activation::gelu: return std::nullopt;  // its erf comes from LibTorch
+    case Activation::relu:
+      return Curve::relu;
+    case Activation::silu:
+      return Curve::silu;
+    case Activation::mish:
+      return Curve::mish;
+    case Activation::gelu:
+      return std::nullopt;  // its erf comes from LibTorch
   }
   return std::nullopt;
 }
-
-struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, double p, std::int64_t layer, const BatchContext& context) {
-    const Rows rows = as_rows(x, "dropout");
-    const std::int64_t elements = rows.rows_per_sample * rows.channels;
-    const at::Tensor keep = at::empty({rows.rows * rows.channels}, at::kByte);
-    const at::Tensor y = empty_as(rows);
-    const auto factor = static_cast<float>(1.0 / (1.0 - p));
-    at::parallel_for(0, x.size(0), 1, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t sample = first; sample < last; ++sample) {
-        std::uint8_t* mask = keep.data_ptr<std::uint8_t>() + sample * elements;
-        kernels::dropout_mask(context.seed, static_cast<std::uint64_t>(context.step),
-                              static_cast<std::uint64_t>(context.ids[static_cast<std::size_t>(sample)]),
-                              static_cast<std::uint32_t>(layer), p, elements, mask);
-        kernels::scale_kept(rows.data() + sample * elements, mask, elements, factor, y.data_ptr<float>() + sample * elements);
-      }
-    });
-    ctx->save_for_backward({keep});
-    ctx->saved_data["factor"] = static_cast<double>(factor);
-    return y;
-  }
-
-  static variable_list backward(AutogradContext* ctx, const variable_list& gradients) {
-    const at::Tensor keep = ctx->get_saved_variables()[0];
-    const auto factor = static_cast<float>(ctx->saved_data["factor"].toDouble());
-    const Rows dy = as_rows(gradients[0], "dropout, backward");
-    const at::Tensor dx = empty_as(dy);
-    at::parallel_for(0, keep.numel(), 32768, [&](std::int64_t first, std::int64_t last) {
-      kernels::scale_kept(dy.data() + first, keep.data_ptr<std::uint8_t>() + first, last - first, factor,
-                          dx.data_ptr<float>() + first);
-    });
-    return {dx, at::Tensor(), at::Tensor(), at::Tensor()};
-  }
-};
 
 /// A curve without batch norm: the affine map is the identity. For Mish, which LibTorch runs scalar on the CPU (720 ms
 /// against 113 ms for SiLU on one tensor, two cores, 2026-11-21).
@@ -240,7 +165,8 @@ at::Tensor fused_activation(const at::Tensor& x, Curve curve) {
   const Rows rows = as_rows(x.detach(), "activation");
   const auto c = static_cast<std::size_t>(rows.channels);
   const std::vector<float> ones(c, 1.0f), zeros(c, 0.0f);
-  record->groups = {{0, rows.rows, 1.0, std::vector<double>(c, 0.0), std::vector<double>(c, 1.0), ones, zeros, zeros, ones}};
+  record->groups = {
+      {0, rows.rows, 1.0, std::vector<double>(c, 0.0), std::vector<double>(c, 1.0), ones, zeros, zeros, ones}};
   return NormFunction::apply(x, at::ones({rows.channels}), at::zeros({rows.channels}), record);
 }
 
@@ -267,8 +193,10 @@ double group_share(const BatchNormStats& stats, const BatchContext& context) {
   const auto mine = static_cast<double>(context.ids.size());
   const auto ranks = static_cast<double>(context.ranks), all = static_cast<double>(context.global_samples);
   switch (stats.over) {
-    case BatchNormStats::Over::global_batch: return 1.0;
-    case BatchNormStats::Over::rank: return ranks * mine / all;
+    case BatchNormStats::Over::global_batch:
+      return 1.0;
+    case BatchNormStats::Over::rank:
+      return ranks * mine / all;
     case BatchNormStats::Over::group:
       return ranks / std::max(1.0, std::floor(all / static_cast<double>(stats.group)));
   }
@@ -301,7 +229,8 @@ GroupStatistics running_group(const Rows& x, const BatchNormActivation& layer) {
 
 }  // namespace
 
-BatchNormActivation::BatchNormActivation(std::int64_t channels, std::optional<Activation> activation, BatchNormStats stats)
+BatchNormActivation::BatchNormActivation(std::int64_t channels, std::optional<Activation> activation,
+                                         BatchNormStats stats)
     : activation_(activation), stats_(stats) {
   weight = register_parameter("weight", at::ones({channels}));
   bias = register_parameter("bias", at::zeros({channels}));
@@ -334,17 +263,16 @@ at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext&
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
   switch (activation) {
-    case Activation::relu: return at::relu(x);
-    case Activation::gelu: return at::gelu(x);
-    case Activation::silu: return at::silu(x);
-    case Activation::mish: return fused_activation(x, Curve::mish);
+    case Activation::relu:
+      return at::relu(x);
+    case Activation::gelu:
+      return at::gelu(x);
+    case Activation::silu:
+      return at::silu(x);
+    case Activation::mish:
+      return fused_activation(x, Curve::mish);
   }
   return x;
-}
-
-at::Tensor dropout(const at::Tensor& x, double p, std::uint32_t layer, const BatchContext& context) {
-  if (!context.training || p == 0) return x;
-  return DropoutFunction::apply(x, p, static_cast<std::int64_t>(layer), context);
 }
 
 }  // namespace lockstep

@@ -1,0 +1,41 @@
+// Batch norm with its activation in one pass over memory, over the ranks where asked.
+//
+// Batch norm (Ioffe and Szegedy, 2015) with torch's defaults and state names: epsilon 1e-5, momentum 0.1, running
+// variance unbiased. Statistics in training are taken over the global batch, this rank's part, or groups
+// (BatchNormStats); over the global batch, one sum of 2·channels + 1 doubles in forward and one of 2·channels in
+// backward is exchanged. Input and output: float32 on the CPU, [n, c, h, w] (made channels-last if it is not) or
+// [n, c]; n may be 0 on a rank. Errors: Error for another dtype or device, and for statistics of a single value.
+// One thread calls; kernels use LibTorch's threads.
+#pragma once
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <optional>
+
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/model/batch_context.hpp"
+
+namespace lockstep {
+
+/// y = activation(batch_norm(x)); without activation: batch norm alone.
+class BatchNormActivation : public torch::nn::Module {
+ public:
+  BatchNormActivation(std::int64_t channels, std::optional<Activation> activation, BatchNormStats stats);
+  at::Tensor forward(const at::Tensor& x, const BatchContext& context);
+  BatchNormStats stats() const { return stats_; }
+
+  at::Tensor weight, bias;               ///< [channels], parameters
+  at::Tensor running_mean, running_var;  ///< [channels], buffers
+  at::Tensor num_batches_tracked;        ///< [] int64, buffer
+
+  static constexpr double epsilon = 1e-5, momentum = 0.1;
+
+ private:
+  std::optional<Activation> activation_;
+  BatchNormStats stats_;
+};
+
+/// The activation alone.
+at::Tensor activate(const at::Tensor& x, Activation activation);
+
+}  // namespace lockstep
