@@ -12,16 +12,11 @@
 #include <thread>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/machine.hpp"
 #include "mpi_calls.hpp"
 
 namespace lockstep {
 namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 int checked_length(std::size_t bytes, const char* what) {
   if (bytes > static_cast<std::size_t>(INT_MAX)) {
@@ -51,11 +46,13 @@ struct World::State {
   bool mpi = false;
   int rank = 0, size = 1, local_rank = 0, local_size = 1;
   std::string host = host_name();
-  MPI_Comm ranks = MPI_COMM_NULL;  // a duplicate of our own: our messages meet nobody else's
+  MPI_Comm ranks = MPI_COMM_NULL;    // a duplicate of our own: our messages meet nobody else's
+  MPI_Comm endings = MPI_COMM_NULL;  // for barrier_within(): an ending must not match an exchange that others are in
   int exceptions_at_start = std::uncaught_exceptions();
 
   void find_place() {
     check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &ranks), "MPI_Comm_dup");
+    check_mpi(MPI_Comm_dup(ranks, &endings), "MPI_Comm_dup");
     check_mpi(MPI_Comm_rank(ranks, &rank), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(ranks, &size), "MPI_Comm_size");
     MPI_Comm node = MPI_COMM_NULL;
@@ -87,6 +84,7 @@ World::~World() {
   if (std::uncaught_exceptions() > state_->exceptions_at_start) {
     abort(static_cast<int>(Exit::failed), "ended by an exception");
   }
+  MPI_Comm_free(&state_->endings);
   MPI_Comm_free(&state_->ranks);
   MPI_Finalize();
 }
@@ -108,7 +106,7 @@ void World::barrier() {
 bool World::barrier_within(std::chrono::seconds patience) {
   if (!state_->mpi) return true;
   MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Ibarrier(state_->ranks, &request), "MPI_Ibarrier");
+  check_mpi(MPI_Ibarrier(state_->endings, &request), "MPI_Ibarrier");
   const auto deadline = std::chrono::steady_clock::now() + patience;
   int done = 0;
   while (true) {

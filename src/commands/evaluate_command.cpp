@@ -33,7 +33,7 @@ void check_same_data(const RunRecord& record, const Manifest& manifest, const st
     throw Error("the data set is not the one this run was trained on, though it lies in the same place",
                 folder.string(), "name it with --data to judge on it all the same");
   }
-  log.warning("this is not the data set the run was trained on; samples it was trained on may be among these");
+  log.info("note: this is not the data set the run was trained on; samples it was trained on may be among these");
 }
 
 std::shared_ptr<Model> load_model(const RunFolder& run, const RunRecord& record, const std::string& which) {

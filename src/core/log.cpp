@@ -5,20 +5,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
-#include <array>
 #include <mutex>
 
+#include "lockstep/core/machine.hpp"
+
 namespace lockstep {
-namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
-
-}  // namespace
-
 struct Log::State {
   int rank = 0;
   bool live = false;

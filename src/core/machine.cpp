@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 namespace lockstep {
 
@@ -13,6 +14,12 @@ std::int64_t usable_cores() {
   cpu_set_t mask;
   if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
   return CPU_COUNT(&mask);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
 }
 
 std::string affinity_mask() {

@@ -130,7 +130,7 @@ class Run(SystemTest):
                 told = file.metadata()
             self.assertEqual((int(told["epoch"]), int(told["step"])), (line["epoch"], line["step"]))
             self.assertEqual(told["metric"], "accuracy")
-            self.assertEqual(float(told["score"]), line["eval_accuracy"])
+            self.assertEqual(float(told["value"]), line["eval_accuracy"])
 
     def test_the_log_holds_every_epoch_with_the_promised_fields(self):
         log = read_log(self.run_folder)

@@ -105,6 +105,15 @@ TEST_F(Trainers, WithoutAnEvaluationSplitTheTrainingLossDecides) {
   EXPECT_GT(result.best_epoch, 0);
 }
 
+TEST_F(Trainers, EveryMetricDecidesUnderItsName) {
+  for (const char* metric : {"accuracy", "macro-recall", "macro-f1", "auc", "loss"}) {
+    const TrainingResult result = train(options({{"epochs", "2"}, {"metric", metric}}), 2);
+    EXPECT_EQ(result.metric, metric);
+    EXPECT_GT(result.best_value, 0) << metric;
+    EXPECT_GT(result.best_epoch, 0) << metric;
+  }
+}
+
 TEST_F(Trainers, RefuseWhatCannotWork) {
   EXPECT_NE(fault({{"batch", "2"}}, 3).find("at most 2 ranks"), std::string::npos);
   EXPECT_NE(fault({{"filters", "4,4,4,4"}}).find("conv4"), std::string::npos);

@@ -37,7 +37,8 @@ class World {
 
   // The few operations that need no tensor; every rank calls them in the same order, from one thread.
   void barrier();
-  /// The same, but gives up after `patience`: false. The barrier is then still open, so the only thing left is abort().
+  /// For the end of a run: whether every rank calls it within `patience`. Meets only itself, whatever exchange others
+  /// are in; after false the only thing left is abort().
   bool barrier_within(std::chrono::seconds patience);
   /// Text of rank `root` on every rank; up to 2^31−1 bytes.
   std::string broadcast(std::string text, int root = 0);

@@ -12,6 +12,9 @@ namespace lockstep {
 /// Cores in this process's affinity mask: what a launcher or batch system gave it, not what the machine has.
 std::int64_t usable_cores();
 
+/// This machine's name in the network, as messages show it.
+std::string host_name();
+
 /// The affinity mask as text ("0-3,8"), to tell processes that share their cores from those with cores of their own.
 std::string affinity_mask();
 
