@@ -24,10 +24,10 @@ class ShardDecoder {
   }
 
   DecodedShard run() {
-    std::vector<std::thread> helpers;
-    for (std::int64_t i = 1; i < options_.threads; ++i) helpers.emplace_back([this] { work(); });
+    std::vector<std::jthread> others;  // joined also if the system refuses one more
+    for (std::int64_t i = 1; i < options_.threads; ++i) others.emplace_back([this] { work(); });
     work();
-    for (std::thread& helper : helpers) helper.join();
+    others.clear();
     if (failure_) std::rethrow_exception(failure_);
     return std::move(result_);
   }

@@ -87,7 +87,7 @@ void run_blocks(Model& model, Loader& loader, std::mutex& loader_mutex, bool wit
 }
 
 void run_on_threads(std::int64_t threads, const std::function<void()>& work) {
-  std::vector<std::thread> others;
+  std::vector<std::jthread> others;  // joined also if the system refuses one more
   for (std::int64_t i = 1; i < threads; ++i) {
     others.emplace_back([&work] {
       at::set_num_threads(1);  // the count is one of each thread
@@ -95,7 +95,6 @@ void run_on_threads(std::int64_t threads, const std::function<void()>& work) {
     });
   }
   work();
-  for (std::thread& thread : others) thread.join();
 }
 
 /// All ranks' predictions as rows of doubles: ids and classes are integers far below 2^53.
