@@ -9,7 +9,7 @@
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
 #include "lockstep/evaluate/evaluator.hpp"
-#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/model/make_model.hpp"
 #include "lockstep/model/safetensors.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/train/rank_communicators.hpp"
@@ -39,7 +39,7 @@ void check_same_data(const RunRecord& record, const Manifest& manifest, const st
 std::shared_ptr<Model> load_model(const RunFolder& run, const RunRecord& record, const std::string& which) {
   const RunConfig config = RunConfig::from(run.options());
   const ModelInput input{record.packed.channels, record.side, static_cast<std::int64_t>(record.classes.size())};
-  std::shared_ptr<Model> model = make_custom_cnn(config.model, input, config.seed);
+  std::shared_ptr<Model> model = make_model(config.model, input, config.seed);
   const std::filesystem::path file = which == "best" ? run.best_weights() : run.last_weights();
   if (!std::filesystem::exists(file)) {
     throw Error("the run has no such weights yet", file.string(),

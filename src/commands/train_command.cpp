@@ -8,7 +8,7 @@
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/machine.hpp"
-#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/model/make_model.hpp"
 #include "lockstep/train/stop_signal.hpp"
 #include "lockstep/train/trainer.hpp"
 
@@ -19,7 +19,7 @@ std::string model_table(const RunConfig& config) {
   const Manifest manifest = Manifest::load(config.loader.data);
   const InputPlan input = plan_input(config.loader, manifest);
   const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
-  return format_summary(summarise_custom_cnn(config.model, shape));
+  return format_summary(summarise_model(config.model, shape));
 }
 
 std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input,
@@ -73,6 +73,7 @@ Exit train_command(const std::vector<std::string>& words) {
     if (const auto answer = answer_to_questions(options)) return say(world, *answer);
     const RunConfig config = RunConfig::from(options);
     if (options.flag("print-model")) return say(world, model_table(config));
+    require_learnt_weights(config.model, false);
     if (!options.has("run")) options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
     return train(config, options, world, log);
   });

@@ -328,6 +328,9 @@ bool Options::said(std::string_view name) const {
   const auto found = values_.find(name);
   return found != values_.end() && !found->second.origin.empty();
 }
+bool Options::changed(std::string_view name) const {
+  return said(name) && text(name) != find_row(command_, name)->fallback;
+}
 bool Options::has(std::string_view name) const { return values_.contains(name); }
 std::string Options::text(std::string_view name) const { return value(name).text; }
 std::filesystem::path Options::path(std::string_view name) const { return value(name).text; }

@@ -2,22 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <utility>
+#include "config/choices.hpp"
 
 namespace lockstep {
 namespace {
 
-template <typename Kind, std::size_t N>
-using Names = std::array<std::pair<std::string_view, Kind>, N>;
-
 constexpr Names<Normalisation, 3> normalisations{{{"standardise", Normalisation::standardise},
                                                   {"unit", Normalisation::unit},
                                                   {"imagenet", Normalisation::imagenet}}};
-constexpr Names<Activation, 4> activations{
-    {{"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}, {"mish", Activation::mish}}};
 constexpr Names<OptimiserKind, 3> optimisers{
     {{"sgd", OptimiserKind::sgd}, {"adam", OptimiserKind::adam}, {"adamw", OptimiserKind::adamw}}};
 constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
@@ -25,28 +17,6 @@ constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
                                     {"macro-f1", Metric::macro_f1},
                                     {"auc", Metric::auc},
                                     {"loss", Metric::loss}}};
-
-// The option table has checked the text against the same words already.
-template <typename Kind, std::size_t N>
-Kind kind_of(const Names<Kind, N>& names, std::string_view text) {
-  return std::find_if(names.begin(), names.end(), [&](const auto& pair) { return pair.first == text; })->second;
-}
-
-template <typename Kind, std::size_t N>
-std::string_view text_of(const Names<Kind, N>& names, Kind kind) {
-  return std::find_if(names.begin(), names.end(), [&](const auto& pair) { return pair.second == kind; })->first;
-}
-
-/// One value for all layers, or one per layer.
-template <typename T>
-std::vector<T> per_layer(const Options& options, std::string_view name, std::vector<T> given, std::size_t layers) {
-  if (given.size() == 1) given.resize(layers, given.front());
-  if (given.size() != layers) {
-    options.reject(name, fmt::format("{} values for {} layers", given.size(), layers),
-                   fmt::format("give one value, or one for each of the {} layers", layers));
-  }
-  return given;
-}
 
 void read_pair(const Options& options, std::string_view name, double (&pair)[2]) {
   const std::vector<double> values = options.reals(name);
@@ -56,20 +26,6 @@ void read_pair(const Options& options, std::string_view name, double (&pair)[2])
   }
   pair[0] = values[0];
   pair[1] = values[1];
-}
-
-BatchNormStats batch_norm_stats(const Options& options) {
-  const std::string text = options.text("batch-norm-stats");
-  if (text == "global") return {BatchNormStats::Over::global_batch, 0};
-  if (text == "rank") return {BatchNormStats::Over::rank, 0};
-  if (text.starts_with("group:")) {
-    std::int64_t group = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, code] = std::from_chars(text.data() + 6, end, group);
-    if (code == std::errc{} && stop == end && group >= 2) return {BatchNormStats::Over::group, group};
-  }
-  options.reject("batch-norm-stats", fmt::format("'{}' is not global, rank or group:N", text),
-                 "a group has at least 2 samples: group:16 for example");
 }
 
 AugmentationConfig augmentation_config(const Options& options) {
@@ -100,25 +56,6 @@ LoaderConfig loader_config(const Options& options) {
   return config;
 }
 
-CustomCnnConfig model_config(const Options& options) {
-  CustomCnnConfig config;
-  config.filters = options.integers("filters");
-  config.kernels = per_layer(options, "kernels", options.integers("kernels"), config.filters.size());
-  for (const std::int64_t kernel : config.kernels) {
-    if (kernel % 2 == 0)
-      options.reject("kernels", fmt::format("an even kernel side ({})", kernel), "odd sides keep the image's size");
-  }
-  config.dense = options.integers("dense");
-  std::vector<Activation> given;
-  for (const std::string& name : options.texts("activation")) given.push_back(kind_of(activations, name));
-  config.activations = per_layer(options, "activation", given, config.filters.size() + config.dense.size());
-  config.dropout_conv = per_layer(options, "dropout-conv", options.reals("dropout-conv"), config.filters.size());
-  config.dropout_dense = per_layer(options, "dropout-dense", options.reals("dropout-dense"), config.dense.size());
-  config.batch_norm = options.flag("batch-norm");
-  config.batch_norm_stats = batch_norm_stats(options);
-  return config;
-}
-
 OptimiserConfig optimiser_config(const Options& options) {
   OptimiserConfig config;
   config.kind = kind_of(optimisers, options.text("optimiser"));
@@ -137,18 +74,6 @@ OptimiserConfig optimiser_config(const Options& options) {
 }
 
 }  // namespace
-
-std::int64_t BatchNormStats::granularity() const {
-  switch (over) {
-    case Over::global_batch:
-      return 1;
-    case Over::rank:
-      return 2;
-    case Over::group:
-      return group;
-  }
-  return 1;
-}
 
 RunConfig RunConfig::from(const Options& options) {
   RunConfig config;
@@ -169,6 +94,5 @@ RunConfig RunConfig::from(const Options& options) {
 }
 
 std::string_view name_of(Metric metric) { return text_of(metrics, metric); }
-std::string_view name_of(Activation activation) { return text_of(activations, activation); }
 
 }  // namespace lockstep

@@ -4,28 +4,12 @@
 
 #include <cmath>
 
-#include "lockstep/core/digest.hpp"
-#include "lockstep/core/draws.hpp"
 #include "lockstep/model/batch_norm.hpp"
 #include "lockstep/model/dropout.hpp"
+#include "model/initial_weights.hpp"
 
 namespace lockstep {
 namespace {
-
-/// float32 uniform in ±bound; element i is a function of (seed, name, i).
-at::Tensor uniform_weights(at::IntArrayRef shape, double bound, std::uint64_t seed, const std::string& name) {
-  const at::Tensor values = at::empty(shape, at::kFloat);
-  const Draws draws(seed, Purpose::initial_weights, Digest().add(std::string_view(name)).value());
-  float* data = values.data_ptr<float>();
-  const std::int64_t count = values.numel();
-  for (std::int64_t i = 0; i < count; i += 4) {
-    const PhiloxBlock block = draws.at(static_cast<std::uint64_t>(i / 4));
-    for (std::int64_t j = 0; j < std::min<std::int64_t>(4, count - i); ++j) {
-      data[i + j] = static_cast<float>((block[static_cast<std::size_t>(j)] * 0x1.0p-31 - 1.0) * bound);
-    }
-  }
-  return values;
-}
 
 /// One block: the affine layer, then batch norm with activation or activation alone.
 class Block : public torch::nn::Module {
@@ -69,7 +53,8 @@ class Block : public torch::nn::Module {
 
 class CustomCnn final : public Model {
  public:
-  CustomCnn(const CustomCnnConfig& config, const ModelInput& input, std::uint64_t seed) : config_(config) {
+  CustomCnn(const CustomCnnConfig& config, const BatchNormStats& stats, const ModelInput& input, std::uint64_t seed)
+      : config_(config) {
     const std::vector<LayerSummary> layers = summarise_custom_cnn(config, input);  // checks the sides
     std::int64_t width = input.channels;
     for (std::size_t i = 0; i < config.filters.size(); ++i) {
@@ -78,7 +63,7 @@ class CustomCnn final : public Model {
                    {config.filters[i], width, kernel, kernel},
                    config.activations[i],
                    config.batch_norm,
-                   config.batch_norm_stats,
+                   stats,
                    seed});
       width = config.filters[i];
     }
@@ -89,7 +74,7 @@ class CustomCnn final : public Model {
                     {config.dense[i], width},
                     config.activations[config.filters.size() + i],
                     config.batch_norm,
-                    config.batch_norm_stats,
+                    stats,
                     seed});
       width = config.dense[i];
     }
@@ -122,15 +107,9 @@ class CustomCnn final : public Model {
 
 }  // namespace
 
-std::vector<std::pair<std::string, at::Tensor>> state_of(const Model& model) {
-  std::vector<std::pair<std::string, at::Tensor>> state;
-  for (const auto& item : model.named_parameters()) state.emplace_back(item.key(), item.value());
-  for (const auto& item : model.named_buffers()) state.emplace_back(item.key(), item.value());
-  return state;
-}
-
-std::shared_ptr<Model> make_custom_cnn(const CustomCnnConfig& config, const ModelInput& input, std::uint64_t seed) {
-  return std::make_shared<CustomCnn>(config, input, seed);
+std::shared_ptr<Model> make_custom_cnn(const CustomCnnConfig& config, const BatchNormStats& stats,
+                                       const ModelInput& input, std::uint64_t seed) {
+  return std::make_shared<CustomCnn>(config, stats, input, seed);
 }
 
 }  // namespace lockstep

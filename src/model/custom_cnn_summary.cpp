@@ -1,14 +1,11 @@
 // The shapes of the custom CNN as a pure function of its configuration: no tensors.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/model/custom_cnn.hpp"
 
 namespace lockstep {
 namespace {
-
-std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 [[noreturn]] void reject_small(const CustomCnnConfig& config, const ModelInput& input, std::size_t layer) {
   const std::int64_t smallest = std::int64_t{1} << config.filters.size();
@@ -70,21 +67,6 @@ class Summary {
 
 std::vector<LayerSummary> summarise_custom_cnn(const CustomCnnConfig& config, const ModelInput& input) {
   return Summary(config, input).take();
-}
-
-std::string format_summary(const std::vector<LayerSummary>& layers) {
-  std::string text =
-      fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12}\n", "layer", "what", "output", "parameters", "MFLOP/image");
-  std::int64_t parameters = 0, flops = 0;
-  for (const LayerSummary& layer : layers) {
-    text += fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12.2f}\n", layer.name, layer.kind, shape_text(layer.output),
-                        layer.parameters, static_cast<double>(layer.flops) / 1e6);
-    parameters += layer.parameters;
-    flops += layer.flops;
-  }
-  return text + fmt::format("{:<8}  {:<52}  {:<16}  {:>12}  {:>12.2f}\n", "total",
-                            "forward pass; training costs about three times that", "", parameters,
-                            static_cast<double>(flops) / 1e6);
 }
 
 }  // namespace lockstep

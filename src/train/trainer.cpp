@@ -9,7 +9,7 @@
 #include "lockstep/data/loader.hpp"
 #include "lockstep/data/sampler.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
-#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/model/make_model.hpp"
 #include "lockstep/model/safetensors.hpp"
 #include "train/epoch_report.hpp"
 
@@ -91,11 +91,11 @@ struct Trainer::State {
       : config(c), manifest(m), channels(ch), log(l), hooks(std::move(h)) {
     check_ranks(config, train, channels.control->size());
     check_labels(train, config.loader.data);
-    if (config.model.batch_norm) warn_of_idle_ranks(config, plan, channels.control->size(), log);
+    if (config.model.has_batch_norm()) warn_of_idle_ranks(config, plan, channels.control->size(), log);
     if (manifest.find_split(config.loader.eval_split) != nullptr)
       judged.emplace(config.loader.data, manifest, config.loader.eval_split);
     const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
-    model = make_custom_cnn(config.model, shape, config.seed);
+    model = make_model(config.model, shape, config.seed);
     broadcast_parameters(*channels.gradients, state_of(*model));
     step = std::make_unique<TrainingStep>(*model, config, channels);
     result.metric = judged ? std::string(name_of(config.metric)) : "training loss";

@@ -125,10 +125,31 @@ TEST(Help, FitsAScreenAndEndsWithAnExample) {
 TEST(RunConfig, ExpandsOneValueToAllLayers) {
   const RunConfig config = RunConfig::from(
       train({"--filters", "8,16,32", "--dense", "20,10", "--activation", "relu", "--dropout-conv", "0.25"}));
-  EXPECT_EQ(config.model.kernels, (std::vector<std::int64_t>{3, 3, 3}));
-  EXPECT_EQ(config.model.activations.size(), 5u);
-  EXPECT_EQ(config.model.dropout_conv, (std::vector<double>{0.25, 0.25, 0.25}));
-  EXPECT_EQ(config.model.dropout_dense.size(), 2u);
+  EXPECT_EQ(config.model.custom.kernels, (std::vector<std::int64_t>{3, 3, 3}));
+  EXPECT_EQ(config.model.custom.activations.size(), 5u);
+  EXPECT_EQ(config.model.custom.dropout_conv, (std::vector<double>{0.25, 0.25, 0.25}));
+  EXPECT_EQ(config.model.custom.dropout_dense.size(), 2u);
+}
+
+TEST(RunConfig, LayersOfTheCustomCnnAreNoOptionsOfAResNet) {
+  const std::string text = fault({"--model", "resnet18", "--filters", "8,16"});
+  EXPECT_NE(text.find("--filters"), std::string::npos) << text;
+  EXPECT_NE(text.find("resnet18"), std::string::npos) << text;
+  EXPECT_NE(fault({"--model", "resnet50", "--no-batch-norm"}).find("--batch-norm"), std::string::npos);
+  // The record of a run says every option, those of the custom CNN by their defaults.
+  const std::string record = train({"--model", "resnet34", "--batch-norm-stats", "rank"}).to_ini();
+  const RunConfig again = RunConfig::from(Options::from_ini(Command::train, record, "config.ini"));
+  EXPECT_EQ(again.model.kind, ModelKind::resnet34);
+  EXPECT_EQ(again.model.batch_norm_stats.over, BatchNormStats::Over::rank);
+}
+
+TEST(RunConfig, FrozenLayersNeedLearntWeights) {
+  const auto model = [](Words words) { return RunConfig::from(train(std::move(words))).model; };
+  EXPECT_THROW(require_learnt_weights(model({"--freeze-fraction", "0.5"}), false), Error);
+  EXPECT_NO_THROW(require_learnt_weights(model({"--freeze-fraction", "0.5"}), true));
+  EXPECT_NO_THROW(require_learnt_weights(model({"--freeze-fraction", "0.5", "--weights", "w.safetensors"}), false));
+  EXPECT_NO_THROW(require_learnt_weights(model({"--freeze-fraction", "0.5", "--allow-random-frozen"}), false));
+  EXPECT_NO_THROW(require_learnt_weights(model({}), false));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "comm/rank_threads.hpp"
 #include "lockstep/core/error.hpp"
-#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/model/make_model.hpp"
 #include "support/tiny_data_set.hpp"
 
 namespace lockstep {
@@ -24,7 +24,7 @@ class Evaluators : public ::testing::Test {
     std::vector<std::string> json(static_cast<std::size_t>(ranks));
     run_ranks(ranks, [&](Communicator& communicator) {
       const DataSplit split(folder_.path(), manifest_, "train");
-      const auto model = make_custom_cnn(config_, {3, 8, 3}, 1);
+      const auto model = make_model(config_, {3, 8, 3}, 1);
       const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
       const Evaluation evaluation = evaluate(*model, split, transform, 3, {8, threads, true}, communicator);
       std::set<std::int64_t> ids;
@@ -40,7 +40,7 @@ class Evaluators : public ::testing::Test {
 
   TemporaryFolder folder_;
   Manifest manifest_ = write_tiny_data_set(folder_.path(), {8, 3, 3, 101, 7, 5, 20});  // 101 = 3·32 + 5
-  CustomCnnConfig config_ =
+  ModelConfig config_ =
       RunConfig::from(
           Options::from_values(Command::train, {{"data", "d"}, {"filters", "8,16"}, {"activation", "mish"}}))
           .model;
@@ -60,7 +60,7 @@ TEST_F(Evaluators, GiveTheSameBytesForEveryNumberOfRanksAndThreads) {
 
 TEST_F(Evaluators, RefuseScoresThatAreNotFinite) {
   const DataSplit split(folder_.path(), manifest_, "train");
-  const auto model = make_custom_cnn(config_, {3, 8, 3}, 1);
+  const auto model = make_model(config_, {3, 8, 3}, 1);
   {
     const at::NoGradGuard no_grad;
     model->named_parameters()["output.bias"].fill_(std::nan(""));

@@ -10,7 +10,7 @@ namespace {
 
 CustomCnnConfig config_of(std::map<std::string, std::string> values) {
   values["data"] = "d";
-  return RunConfig::from(Options::from_values(Command::train, values)).model;
+  return RunConfig::from(Options::from_values(Command::train, values)).model.custom;
 }
 
 std::int64_t parameter_count(const Model& model) {
@@ -29,7 +29,7 @@ class CustomCnns : public ::testing::TestWithParam<CnnCase> {};
 TEST_P(CustomCnns, HaveTheShapesAndParametersOfTheirSummary) {
   const auto [options, input] = GetParam();
   const CustomCnnConfig config = config_of(options);
-  const auto model = make_custom_cnn(config, input, 1);
+  const auto model = make_custom_cnn(config, {}, input, 1);
   const auto summary = summarise_custom_cnn(config, input);
   std::int64_t parameters = 0;
   for (const LayerSummary& layer : summary) parameters += layer.parameters;
@@ -75,8 +75,8 @@ TEST(CustomCnn, TooSmallAnImageNamesTheLayerAndTheSmallestSide) {
 
 TEST(CustomCnn, InitialWeightsFollowTheSeedAndTorchsBound) {
   const CustomCnnConfig config = config_of({{"filters", "16,32"}});
-  const auto a = make_custom_cnn(config, {3, 16, 10}, 1), b = make_custom_cnn(config, {3, 16, 10}, 1),
-             c = make_custom_cnn(config, {3, 16, 10}, 2);
+  const auto a = make_custom_cnn(config, {}, {3, 16, 10}, 1), b = make_custom_cnn(config, {}, {3, 16, 10}, 1),
+             c = make_custom_cnn(config, {}, {3, 16, 10}, 2);
   const at::Tensor first = a->named_parameters()["conv2.weight"];
   EXPECT_TRUE(first.equal(b->named_parameters()["conv2.weight"]));
   EXPECT_FALSE(first.equal(c->named_parameters()["conv2.weight"]));

@@ -5,7 +5,7 @@
 
 #include "comm/rank_threads.hpp"
 #include "lockstep/data/sampler.hpp"
-#include "lockstep/model/custom_cnn.hpp"
+#include "lockstep/model/make_model.hpp"
 #include "lockstep/train/training_step.hpp"
 
 namespace lockstep {
@@ -43,7 +43,7 @@ std::vector<std::pair<std::string, at::Tensor>> gradients_on(int ranks, const st
   run_ranks(ranks, [&](Communicator& communicator) {
     const RunConfig config = config_of(stats);
     RankCommunicators channels = split_rank_communicators(communicator);
-    const auto model = make_custom_cnn(config.model, {3, 16, 4}, config.seed);
+    const auto model = make_model(config.model, {3, 16, 4}, config.seed);
     const StepPlan plan(samples, samples, config.model.batch_norm_stats.granularity());
     TrainingStep step(*model, config, channels);
     const StepPlace place{5, samples, plan.rank_groups(0, communicator.rank(), ranks), false};

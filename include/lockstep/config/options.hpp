@@ -34,6 +34,8 @@ class Options {
   Command command() const { return command_; }
   /// Whether the value came from the command line or a config file rather than from the default.
   bool said(std::string_view name) const;
+  /// Whether it was said and is not the default: the config of a run says every option.
+  bool changed(std::string_view name) const;
   /// Whether there is a value at all (an option without default that nobody gave has none).
   bool has(std::string_view name) const;
 

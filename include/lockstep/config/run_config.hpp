@@ -17,6 +17,8 @@ enum class Normalisation { standardise, unit, imagenet };
 enum class Activation { relu, gelu, silu, mish };
 enum class OptimiserKind { sgd, adam, adamw };
 enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
+enum class ModelKind { custom, resnet18, resnet34, resnet50 };
+enum class FreezeBy { tensors, modules, parameters };
 
 /// Over which samples batch norm takes its statistics.
 struct BatchNormStats {
@@ -52,7 +54,23 @@ struct CustomCnnConfig {
   std::vector<Activation> activations;              ///< [conv layers, then dense layers]
   std::vector<double> dropout_conv, dropout_dense;  ///< [layer]
   bool batch_norm = true;
+};
+
+/// Which part of the network keeps its weights: a prefix in registration order.
+struct FreezeConfig {
+  double fraction = 0;  ///< of the parameter tensors, of the modules that own some, or of the single weights
+  FreezeBy by = FreezeBy::modules;
+  bool allow_random = false;  ///< freeze weights that were never trained
+};
+
+struct ModelConfig {
+  ModelKind kind = ModelKind::custom;
+  CustomCnnConfig custom;  ///< of the custom CNN alone
   BatchNormStats batch_norm_stats;
+  FreezeConfig freeze;
+  std::filesystem::path weights;  ///< safetensors file to start from; empty: initial weights
+
+  bool has_batch_norm() const { return kind != ModelKind::custom || custom.batch_norm; }
 };
 
 struct OptimiserConfig {
@@ -65,7 +83,7 @@ struct OptimiserConfig {
 struct RunConfig {
   std::filesystem::path run;
   LoaderConfig loader;
-  CustomCnnConfig model;
+  ModelConfig model;
   OptimiserConfig optimiser;
   std::int64_t epochs = 0, batch = 0, log_every = 0;  ///< batch: samples of a step over all ranks
   double label_smoothing = 0;
@@ -78,7 +96,13 @@ struct RunConfig {
   static RunConfig from(const Options& options);
 };
 
+/// Freezing keeps what was learnt: a usage error for frozen weights that come from nowhere, unless that is wanted.
+/// `resumes`: the run goes on from a checkpoint.
+void require_learnt_weights(const ModelConfig& config, bool resumes);
+
 std::string_view name_of(Metric metric);
 std::string_view name_of(Activation activation);
+std::string_view name_of(ModelKind kind);
+std::string_view name_of(FreezeBy by);
 
 }  // namespace lockstep

@@ -10,24 +10,15 @@
 #include <memory>
 
 #include "lockstep/config/run_config.hpp"
+#include "lockstep/model/layer_summary.hpp"
 #include "lockstep/model/model.hpp"
 
 namespace lockstep {
 
-/// One line of what --print-model shows.
-struct LayerSummary {
-  std::string name, kind;
-  std::vector<std::int64_t> output;  ///< per sample: [channels, height, width] or [features]
-  std::int64_t parameters = 0;
-  std::int64_t flops = 0;  ///< of the forward pass of one image; a multiply-add counts as two
-};
-
 /// All layers in order; a pure function. Errors: as above.
 std::vector<LayerSummary> summarise_custom_cnn(const CustomCnnConfig& config, const ModelInput& input);
 
-/// The summary as a table for a person, with totals.
-std::string format_summary(const std::vector<LayerSummary>& layers);
-
-std::shared_ptr<Model> make_custom_cnn(const CustomCnnConfig& config, const ModelInput& input, std::uint64_t seed);
+std::shared_ptr<Model> make_custom_cnn(const CustomCnnConfig& config, const BatchNormStats& stats,
+                                       const ModelInput& input, std::uint64_t seed);
 
 }  // namespace lockstep

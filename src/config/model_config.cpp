@@ -1,0 +1,113 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "config/choices.hpp"
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr Names<Activation, 4> activations{
+    {{"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}, {"mish", Activation::mish}}};
+constexpr Names<ModelKind, 4> models{{{"custom", ModelKind::custom},
+                                      {"resnet18", ModelKind::resnet18},
+                                      {"resnet34", ModelKind::resnet34},
+                                      {"resnet50", ModelKind::resnet50}}};
+constexpr Names<FreezeBy, 3> freeze_units{
+    {{"tensors", FreezeBy::tensors}, {"modules", FreezeBy::modules}, {"parameters", FreezeBy::parameters}}};
+/// What describes the custom CNN and nothing else.
+constexpr std::string_view custom_cnn_options[] = {"filters",      "kernels",       "activation", "batch-norm",
+                                                   "dropout-conv", "dropout-dense", "dense"};
+
+/// One value for all layers, or one per layer.
+template <typename T>
+std::vector<T> per_layer(const Options& options, std::string_view name, std::vector<T> given, std::size_t layers) {
+  if (given.size() == 1) given.resize(layers, given.front());
+  if (given.size() != layers) {
+    options.reject(name, fmt::format("{} values for {} layers", given.size(), layers),
+                   fmt::format("give one value, or one for each of the {} layers", layers));
+  }
+  return given;
+}
+
+BatchNormStats batch_norm_stats(const Options& options) {
+  const std::string text = options.text("batch-norm-stats");
+  if (text == "global") return {BatchNormStats::Over::global_batch, 0};
+  if (text == "rank") return {BatchNormStats::Over::rank, 0};
+  if (text.starts_with("group:")) {
+    std::int64_t group = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, code] = std::from_chars(text.data() + 6, end, group);
+    if (code == std::errc{} && stop == end && group >= 2) return {BatchNormStats::Over::group, group};
+  }
+  options.reject("batch-norm-stats", fmt::format("'{}' is not global, rank or group:N", text),
+                 "a group has at least 2 samples: group:16 for example");
+}
+
+CustomCnnConfig custom_cnn_config(const Options& options) {
+  CustomCnnConfig config;
+  config.filters = options.integers("filters");
+  config.kernels = per_layer(options, "kernels", options.integers("kernels"), config.filters.size());
+  for (const std::int64_t kernel : config.kernels) {
+    if (kernel % 2 == 0)
+      options.reject("kernels", fmt::format("an even kernel side ({})", kernel), "odd sides keep the image's size");
+  }
+  config.dense = options.integers("dense");
+  std::vector<Activation> given;
+  for (const std::string& name : options.texts("activation")) given.push_back(kind_of(activations, name));
+  config.activations = per_layer(options, "activation", given, config.filters.size() + config.dense.size());
+  config.dropout_conv = per_layer(options, "dropout-conv", options.reals("dropout-conv"), config.filters.size());
+  config.dropout_dense = per_layer(options, "dropout-dense", options.reals("dropout-dense"), config.dense.size());
+  config.batch_norm = options.flag("batch-norm");
+  return config;
+}
+
+/// A network of fixed layers takes no options about layers. The record of a run holds their defaults; those pass.
+void reject_custom_cnn_options(const Options& options) {
+  for (const std::string_view name : custom_cnn_options) {
+    if (!options.changed(name)) continue;
+    options.reject(name, fmt::format("{} has its own layers: --{} is the custom CNN's", options.text("model"), name),
+                   fmt::format("leave --{} out, or --model", name));
+  }
+}
+
+}  // namespace
+
+std::int64_t BatchNormStats::granularity() const {
+  switch (over) {
+    case Over::global_batch:
+      return 1;
+    case Over::rank:
+      return 2;
+    case Over::group:
+      return group;
+  }
+  return 1;
+}
+
+ModelConfig model_config(const Options& options) {
+  ModelConfig config;
+  config.kind = kind_of(models, options.text("model"));
+  if (config.kind == ModelKind::custom)
+    config.custom = custom_cnn_config(options);
+  else
+    reject_custom_cnn_options(options);
+  config.batch_norm_stats = batch_norm_stats(options);
+  config.freeze = {options.real("freeze-fraction"), kind_of(freeze_units, options.text("freeze-by")),
+                   options.flag("allow-random-frozen")};
+  if (options.has("weights")) config.weights = options.path("weights");
+  return config;
+}
+
+void require_learnt_weights(const ModelConfig& config, bool resumes) {
+  if (config.freeze.fraction == 0 || !config.weights.empty() || resumes || config.freeze.allow_random) return;
+  throw usage_error("frozen layers would keep random weights", "--freeze-fraction",
+                    "give trained ones with --weights FILE, or say --allow-random-frozen");
+}
+
+std::string_view name_of(Activation activation) { return text_of(activations, activation); }
+std::string_view name_of(ModelKind kind) { return text_of(models, kind); }
+std::string_view name_of(FreezeBy by) { return text_of(freeze_units, by); }
+
+}  // namespace lockstep

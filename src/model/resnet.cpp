@@ -1,0 +1,138 @@
+#include "lockstep/model/resnet.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "lockstep/model/batch_norm.hpp"
+#include "model/initial_weights.hpp"
+#include "model/resnet_plan.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Where a layer stands: what its initial weights are drawn from.
+struct Place {
+  std::string prefix;  // of the names below, such as "layer1.0."
+  std::uint64_t seed;
+  BatchNormStats stats;
+
+  Place below(const std::string& name) const { return {prefix + name + ".", seed, stats}; }
+};
+
+class Convolution : public torch::nn::Module {
+ public:
+  Convolution(const ConvSpec& spec, const Place& place) : stride_(spec.stride), padding_(spec.kernel / 2) {
+    const double deviation = std::sqrt(2.0 / static_cast<double>(spec.outputs * spec.kernel * spec.kernel));
+    const at::Tensor initial = normal_weights({spec.outputs, spec.inputs, spec.kernel, spec.kernel}, deviation,
+                                              place.seed, place.prefix + "weight");
+    weight_ = register_parameter("weight", initial.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+  at::Tensor forward(const at::Tensor& x) const { return at::conv2d(x, weight_, {}, stride_, padding_); }
+
+ private:
+  at::Tensor weight_;
+  std::int64_t stride_, padding_;
+};
+
+class Dense : public torch::nn::Module {
+ public:
+  Dense(std::int64_t inputs, std::int64_t outputs, const Place& place) {
+    const double bound = 1.0 / std::sqrt(static_cast<double>(inputs));
+    weight_ =
+        register_parameter("weight", uniform_weights({outputs, inputs}, bound, place.seed, place.prefix + "weight"));
+    bias_ = register_parameter("bias", uniform_weights({outputs}, bound, place.seed, place.prefix + "bias"));
+  }
+  at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight_, bias_); }
+
+ private:
+  at::Tensor weight_, bias_;
+};
+
+/// A convolution and the batch norm behind it, which the owner registers under two names.
+struct NormedConvolution {
+  std::shared_ptr<Convolution> conv;
+  std::shared_ptr<BatchNormActivation> norm;
+
+  NormedConvolution(torch::nn::Module& owner, const std::string& conv_name, const std::string& norm_name,
+                    const ConvSpec& spec, std::optional<Activation> activation, const Place& place)
+      : conv(owner.register_module(conv_name, std::make_shared<Convolution>(spec, place.below(conv_name)))),
+        norm(owner.register_module(norm_name,
+                                   std::make_shared<BatchNormActivation>(spec.outputs, activation, place.stats))) {}
+
+  at::Tensor forward(const at::Tensor& x, const BatchContext& context) const {
+    return norm->forward(conv->forward(x), context);
+  }
+};
+
+class Shortcut : public torch::nn::Module {
+ public:
+  Shortcut(const ConvSpec& spec, const Place& place) : layer_(*this, "0", "1", spec, std::nullopt, place) {}
+  at::Tensor forward(const at::Tensor& x, const BatchContext& context) const { return layer_.forward(x, context); }
+
+ private:
+  NormedConvolution layer_;
+};
+
+class ResidualBlock : public torch::nn::Module {
+ public:
+  ResidualBlock(const BlockSpec& spec, const Place& place) {
+    for (std::size_t i = 0; i < spec.convs.size(); ++i) {
+      const bool last = i + 1 == spec.convs.size();
+      const std::string number = std::to_string(i + 1);
+      layers_.emplace_back(*this, "conv" + number, "bn" + number, spec.convs[i],
+                           last ? std::nullopt : std::optional(Activation::relu), place);
+    }
+    if (!spec.has_shortcut) return;
+    shortcut_ = register_module("downsample", std::make_shared<Shortcut>(spec.shortcut, place.below("downsample")));
+  }
+
+  at::Tensor forward(const at::Tensor& x, const BatchContext& context) const {
+    at::Tensor y = x;
+    for (const NormedConvolution& layer : layers_) y = layer.forward(y, context);
+    // in place: the last batch norm's output is kept by nobody else, its backward works from its input
+    return y.add_(shortcut_ ? shortcut_->forward(x, context) : x).relu_();
+  }
+
+ private:
+  std::vector<NormedConvolution> layers_;
+  std::shared_ptr<Shortcut> shortcut_;
+};
+
+class ResNet final : public Model {
+ public:
+  ResNet(const ResNetPlan& plan, const ModelInput& input, const Place& place)
+      : stem_(*this, "conv1", "bn1", plan.stem, Activation::relu, place) {
+    std::shared_ptr<torch::nn::Module> stage;
+    std::string stage_name;
+    for (const BlockSpec& spec : plan.blocks) {
+      if (spec.stage != stage_name) {
+        stage_name = spec.stage;
+        stage = register_module(stage_name, std::make_shared<torch::nn::Module>());
+      }
+      const Place inside = place.below(stage_name).below(spec.name);
+      blocks_.push_back(stage->register_module(spec.name, std::make_shared<ResidualBlock>(spec, inside)));
+    }
+    head_ = register_module("fc", std::make_shared<Dense>(plan.features, input.classes, place.below("fc")));
+  }
+
+  at::Tensor forward(const at::Tensor& images, const BatchContext& context) override {
+    at::Tensor x = at::max_pool2d(stem_.forward(images, context), {3, 3}, {2, 2}, {1, 1});
+    for (const auto& block : blocks_) x = block->forward(x, context);
+    return head_->forward(x.mean({2, 3}));
+  }
+
+ private:
+  NormedConvolution stem_;
+  std::vector<std::shared_ptr<ResidualBlock>> blocks_;
+  std::shared_ptr<Dense> head_;
+};
+
+}  // namespace
+
+std::shared_ptr<Model> make_resnet(ModelKind kind, const BatchNormStats& stats, const ModelInput& input,
+                                   std::uint64_t seed) {
+  return std::make_shared<ResNet>(plan_resnet(kind, input), input, Place{"", seed, stats});
+}
+
+}  // namespace lockstep
