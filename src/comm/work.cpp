@@ -12,7 +12,9 @@ namespace {
 // A year: beyond any job, and safe to add to a time point.
 constexpr Seconds kLongestDeadline{365.0 * 24 * 3600};
 
-Error late(const Operation& operation, const Place& place, Seconds waited, const std::string& missing) {
+}  // namespace
+
+Error late_error(const Operation& operation, const Place& place, Seconds waited, const std::string& missing) {
   const std::string who = missing.empty() ? "" : "; not there yet: rank " + missing;
   return Error(
       fmt::format("{} (operation {}, {} bytes) did not finish within {:.3g} s{}", describe(operation),
@@ -22,8 +24,6 @@ Error late(const Operation& operation, const Place& place, Seconds waited, const
       "longer deadline",
       Exit::watchdog);
 }
-
-}  // namespace
 
 std::string Place::text() const {
   return fmt::format("rank {} of {}{} ({})", rank, size, host.empty() ? "" : " on " + host, backend);
@@ -38,7 +38,13 @@ void Work::wait(Seconds deadline) {
   if (!pending_) return;
   const Seconds allowed = std::min(deadline, kLongestDeadline);
   const auto limit = Pending::Clock::now() + std::chrono::duration_cast<Pending::Clock::duration>(allowed);
-  if (!pending_->wait_until(limit)) throw late(operation_, *place_, allowed, pending_->missing_ranks());
+  if (!pending_->wait_until(limit)) throw late_error(operation_, *place_, allowed, pending_->missing_ranks());
+  *this = Work();
+}
+
+void Work::let_stream_wait() {
+  if (!pending_) return;
+  if (!pending_->hold_stream()) return wait();
   *this = Work();
 }
 

@@ -61,7 +61,9 @@ Exit evaluate_run(const Options& options, World& world, const Log& log) {
   const std::filesystem::path data = options.has("data") ? options.path("data") : std::filesystem::path(record.data);
   const Manifest manifest = shared_manifest(world, data);
   check_same_data(record, manifest, data, options.has("data"), log);
+  const std::unique_ptr<Accelerator> accelerator = take_device(device_of(options), world, log);
   const std::shared_ptr<Model> model = load_model(run, record, options.text("weights"));
+  if (accelerator) model->to(accelerator->device());
   const EvaluationSettings settings{record.eval_resize, set_threads(options.integer("threads"), world), true};
   const RankCommunicators channels = make_rank_communicators(world, Seconds(options.real("timeout")));
   const DataSplit split(data, manifest, options.text("split"));

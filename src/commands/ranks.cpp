@@ -11,6 +11,13 @@ Manifest shared_manifest(World& world, const std::filesystem::path& folder) {
   return Manifest::from_json(world.broadcast(mine), (folder / Manifest::file_name).string());
 }
 
+std::unique_ptr<Accelerator> take_device(DeviceKind device, World& world, const Log& log) {
+  if (device == DeviceKind::cpu) return nullptr;
+  std::unique_ptr<Accelerator> accelerator = open_accelerator(world);
+  log.info(accelerator->description());
+  return accelerator;
+}
+
 std::int64_t set_threads(std::int64_t asked, World& world) {
   const std::int64_t share = core_share(world);  // by all ranks, whatever each was told
   const std::int64_t threads = asked > 0 ? asked : share;

@@ -45,7 +45,8 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
     if (options.said("eval-split") && config.loader.eval_split != "none") manifest.split(config.loader.eval_split);
     log.info("no split judges the epochs: the lowest training loss decides which weights are best");
   }
-  RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout));
+  const std::unique_ptr<Accelerator> accelerator = take_device(config.device, world, log);
+  RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout), accelerator.get());
   require_agreement(*channels.control, "the configuration", options.to_ini());
   const StopSignal stop;
   Trainer::Hooks hooks;

@@ -141,6 +141,8 @@ constexpr std::array options{
               "share of the target spread over all classes"},
     OptionRow{"metric", "training", train, choice, "accuracy|macro-recall|macro-f1|auc|loss", "accuracy", false, true,
               0, 0, "what decides the best weights, on --eval-split"},
+    OptionRow{"device", "training", train | evaluate, choice, "cpu|cuda", "cpu", false, true, 0, 0,
+              "where the network is computed; cuda: a GPU for each rank"},
     OptionRow{"seed", "training", preprocess | train, integer, "N", "0", false, true, 0, whole, "of every random draw"},
     OptionRow{"log-every", "training", train, integer, "STEPS", "10", false, false, 1, 1e9,
               "steps between two lines of log.jsonl within an epoch"},

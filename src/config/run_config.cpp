@@ -17,6 +17,7 @@ constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
                                     {"macro-f1", Metric::macro_f1},
                                     {"auc", Metric::auc},
                                     {"loss", Metric::loss}}};
+constexpr Names<DeviceKind, 2> devices{{{"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}}};
 
 void read_pair(const Options& options, std::string_view name, double (&pair)[2]) {
   const std::vector<double> values = options.reals(name);
@@ -87,6 +88,7 @@ RunConfig RunConfig::from(const Options& options) {
   config.label_smoothing = options.real("label-smoothing");
   config.metric = kind_of(metrics, options.text("metric"));
   config.seed = static_cast<std::uint64_t>(options.integer("seed"));
+  config.device = device_of(options);
   config.threads = options.integer("threads");
   config.bucket_bytes = static_cast<std::int64_t>(options.real("bucket-mib") * 1024 * 1024);
   config.timeout = options.real("timeout");
@@ -94,5 +96,7 @@ RunConfig RunConfig::from(const Options& options) {
 }
 
 std::string_view name_of(Metric metric) { return text_of(metrics, metric); }
+std::string_view name_of(DeviceKind device) { return text_of(devices, device); }
+DeviceKind device_of(const Options& options) { return kind_of(devices, options.text("device")); }
 
 }  // namespace lockstep

@@ -123,7 +123,7 @@ ExchangeStats Reducer::State::finish() {
   stats.bytes = buckets_.bytes();
   stats.launched_in_backward = static_cast<int>(works_.size());
   while (works_.size() < buckets_.count()) launch_next();
-  for (Work& work : works_) work.wait();
+  for (Work& work : works_) work.let_stream_wait();
   stats.buckets = static_cast<int>(works_.size());
   stats.exposed_seconds = exposed.seconds();
   return stats;

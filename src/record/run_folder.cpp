@@ -22,6 +22,7 @@ std::string RunRecord::to_json() const {
   json["input"] = {{"side", side}, {"eval_resize", eval_resize}, {"mean", mean}, {"std", std}};
   json["ranks"] = ranks;
   json["threads_per_rank"] = threads_per_rank;
+  json["device"] = device;
   return json.dump(2) + "\n";
 }
 
@@ -44,6 +45,7 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
     record.std = input.at("std").get<std::vector<float>>();
     record.ranks = json.at("ranks");
     record.threads_per_rank = json.at("threads_per_rank");
+    record.device = json.value("device", record.device);
     return record;
   } catch (const nlohmann::json::exception& error) {
     throw Error(fmt::format("not the record of a run: {}", json_fault(error)), where, "name the folder of a run");

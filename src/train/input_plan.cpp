@@ -36,6 +36,7 @@ RunRecord record_of(const RunConfig& config, const Manifest& manifest, const Inp
   record.std = input.scale.std;
   record.ranks = ranks;
   record.threads_per_rank = config.threads;
+  record.device = name_of(config.device);
   return record;
 }
 

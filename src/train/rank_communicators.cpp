@@ -4,7 +4,14 @@
 
 namespace lockstep {
 
-RankCommunicators make_rank_communicators(const World& world, Seconds deadline) {
+RankCommunicators make_rank_communicators(const World& world, Seconds deadline, Accelerator* accelerator) {
+  if (accelerator != nullptr) {
+    RankCommunicators channels;
+    channels.control = make_communicator(world, Progress::caller, deadline);
+    channels.gradients = accelerator->make_communicator(*channels.control, deadline);
+    channels.statistics = channels.gradients;
+    return channels;
+  }
   return {make_communicator(world, Progress::caller, deadline), make_communicator(world, Progress::thread, deadline),
           make_communicator(world, Progress::caller, deadline)};
 }

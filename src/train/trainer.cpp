@@ -96,6 +96,7 @@ struct Trainer::State {
       judged.emplace(config.loader.data, manifest, config.loader.eval_split);
     const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
     model = make_model(config.model, shape, config.seed);
+    model->to(channels.gradients->device());
     broadcast_parameters(*channels.gradients, state_of(*model));
     step = std::make_unique<TrainingStep>(*model, config, channels);
     result.metric = judged ? std::string(name_of(config.metric)) : "training loss";

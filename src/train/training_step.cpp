@@ -24,8 +24,11 @@ StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double 
   (loss_sum / static_cast<double>(place.global_samples)).backward();
   const ExchangeStats exchange = reducer_.finish();
   optimiser_->step(lr);
-  const auto correct = logits.detach().argmax(1).eq(batch.labels).sum().item<std::int64_t>();
-  StepResult result = agree(loss_sum.item<double>(), correct, batch, place);
+  const at::Tensor correct = logits.detach().argmax(1).eq(batch.labels).sum();
+  // The one place where the host waits for a GPU: a rank that hangs is found here, by a deadline.
+  channels_.gradients->settle();
+  const at::Tensor found = at::stack({loss_sum.detach().to(at::kDouble), correct.to(at::kDouble)}).cpu();
+  StepResult result = agree(found, batch, place);
   result.exchange = exchange;
   return result;
 }
@@ -40,17 +43,15 @@ BatchContext TrainingStep::context_of(const Batch& batch, const StepPlace& place
   context.global_samples = place.global_samples;
   context.ranks = channels_.control->size();
   context.sum_over_ranks = [statistics = channels_.statistics.get()](at::Tensor& values) {
-    statistics->sum(values).wait();
+    statistics->sum(values).let_stream_wait();
   };
   return context;
 }
 
-StepResult TrainingStep::agree(double loss_sum, std::int64_t correct, const Batch& batch,
-                               const StepPlace& place) const {
+StepResult TrainingStep::agree(const at::Tensor& found, const Batch& batch, const StepPlace& place) const {
   at::Tensor tally = at::zeros({4}, at::kDouble);
   double* values = tally.data_ptr<double>();
-  values[0] = loss_sum;
-  values[1] = static_cast<double>(correct);
+  std::copy_n(found.const_data_ptr<double>(), 2, values);
   values[2] = static_cast<double>(batch.ids.size());
   values[3] = place.stop_here ? 1.0 : 0.0;
   channels_.control->sum(tally).wait();
@@ -66,7 +67,7 @@ void average_batch_norm_statistics(Model& model, const BatchNormStats& stats, Co
   const at::NoGradGuard no_grad;
   for (at::Tensor& buffer : model.buffers()) {
     if (!buffer.is_floating_point()) continue;
-    at::Tensor values = buffer.to(at::kDouble);
+    at::Tensor values = buffer.to(communicator.device(), at::kDouble);
     communicator.sum(values).wait();
     buffer.copy_(values / communicator.size());
   }

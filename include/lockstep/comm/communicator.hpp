@@ -6,8 +6,8 @@
 // does not see what is written. Numbers are combined for float32, float64, int64, int32 and uint8, with the same bits
 // on every rank, and for whatever else the backend can(); bytes are moved for every dtype. Errors: Error, from the call
 // for a wrong tensor, from Work::wait() for what happened on the way; after an abort() or a failed exchange, from every
-// later call. A communicator outlives the Work it returned. Backends: serial.hpp, threads.hpp, mpi.hpp; delayed.hpp
-// slows one down.
+// later call. A communicator outlives the Work it returned. Backends: serial.hpp, threads.hpp, mpi.hpp and, in the
+// CUDA part, NCCL (accelerator.hpp); delayed.hpp slows one down.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -52,6 +52,9 @@ class Communicator {
   at::Tensor gather_unequal(const at::Tensor& mine, std::optional<int> root = std::nullopt);
   /// Returns when every rank has called it.
   void barrier();
+  /// Returns when every operation posted so far is done on this rank, also those that only a stream waited for; throws
+  /// what went wrong with any of them, the deadline's passing included. Nothing to do where every Work is waited for.
+  virtual void settle() {}
 
   /// Zeroed memory of `numel` elements that this backend exchanges best; one dimension, aligned to 64 bytes at least.
   virtual at::Tensor buffer(std::int64_t numel, at::ScalarType dtype);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lockstep/comm/operation.hpp"
+#include "lockstep/core/error.hpp"
 
 namespace lockstep {
 
@@ -25,6 +26,9 @@ struct Place {
   std::string text() const;
 };
 
+/// The error about an operation that took longer than allowed (Exit::watchdog). `missing`: see Pending.
+Error late_error(const Operation& operation, const Place& place, Seconds waited, const std::string& missing);
+
 /// A backend's part of a Work. Implementations keep the operation's memory alive until nobody writes into it any more.
 class Pending {
  public:
@@ -35,6 +39,9 @@ class Pending {
   virtual bool test() = 0;
   /// Blocks until done (true) or until `deadline` (false). Throws the operation's error.
   virtual bool wait_until(Clock::time_point deadline) = 0;
+  /// Makes what the caller's current stream does next wait for the operation, without stopping the host; false where
+  /// the backend has no streams.
+  virtual bool hold_stream() { return false; }
   /// The ranks that have not arrived, as "2, 3"; empty where the backend cannot know.
   virtual std::string missing_ranks() const { return {}; }
 };
@@ -52,6 +59,10 @@ class Work {
   void wait(Seconds deadline);
   /// Whether the operation is done; never blocks.
   bool test();
+  /// For tensors that only the device looks at next: what the caller's current stream does from now on comes after the
+  /// operation, while the host goes on. What goes wrong is thrown by the communicator, in settle() at the latest. The
+  /// same as wait() where the backend has no streams (CPU).
+  void let_stream_wait();
 
  private:
   std::shared_ptr<Pending> pending_;  // null: done

@@ -16,6 +16,7 @@ namespace lockstep {
 enum class Normalisation { standardise, unit, imagenet };
 enum class Activation { relu, gelu, silu, mish };
 enum class OptimiserKind { sgd, adam, adamw };
+enum class DeviceKind { cpu, cuda };
 enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
 enum class ModelKind { custom, resnet18, resnet34, resnet50 };
 enum class FreezeBy { tensors, modules, parameters };
@@ -89,6 +90,7 @@ struct RunConfig {
   double label_smoothing = 0;
   Metric metric = Metric::accuracy;
   std::uint64_t seed = 0;
+  DeviceKind device = DeviceKind::cpu;
   std::int64_t threads = 0;  ///< compute threads per rank; 0: this rank's share of the cores
   std::int64_t bucket_bytes = 0;
   double timeout = 0;  ///< seconds an exchange may take
@@ -104,5 +106,8 @@ std::string_view name_of(Metric metric);
 std::string_view name_of(Activation activation);
 std::string_view name_of(ModelKind kind);
 std::string_view name_of(FreezeBy by);
+std::string_view name_of(DeviceKind device);
+/// The value of --device, an option of several commands.
+DeviceKind device_of(const Options& options);
 
 }  // namespace lockstep

@@ -2,7 +2,7 @@
 //
 //   reducer.begin();   // zeroes the gradients
 //   loss.backward();   // hooks launch a bucket once its gradients are all there, in plan order on every rank
-//   reducer.finish();  // launches what is missing, waits
+//   reducer.finish();  // launches what is missing, waits (on a GPU: what is computed next waits)
 //
 // No scaling: divide the loss by the samples of the *global* batch and the sum is the gradient of the mean over
 // samples, however unevenly the ranks share them. Parameters this backward did not reach count as zero gradient, so a

@@ -25,6 +25,7 @@ struct RunRecord {
   std::int64_t side = 0, eval_resize = 0;  ///< pixels
   std::vector<float> mean, std;            ///< [channel]: input is (x − mean) / std on the scale 0 … 255
   std::int64_t ranks = 0, threads_per_rank = 0;
+  std::string device = "cpu";  ///< what the ranks computed on
 
   std::string to_json() const;
   static RunRecord from_json(std::string_view text, const std::string& where);

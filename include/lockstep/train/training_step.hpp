@@ -44,7 +44,8 @@ class TrainingStep {
 
  private:
   BatchContext context_of(const Batch& batch, const StepPlace& place) const;
-  StepResult agree(double loss_sum, std::int64_t correct, const Batch& batch, const StepPlace& place) const;
+  /// `found`: float64 [2] on the CPU, this rank's summed loss and number of correct samples.
+  StepResult agree(const at::Tensor& found, const Batch& batch, const StepPlace& place) const;
 
   Model& model_;
   RankCommunicators& channels_;
