@@ -4,71 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <set>
 
 #include "lockstep/core/error.hpp"
-#include "lockstep/core/files.hpp"
-#include "preprocess/decode.hpp"
+#include "preprocess/image_files.hpp"
+#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr int deepest = 24;  // folders below the input; a circle of links would go on for ever
-
-/// Extensions that images carry, those included that decoding refuses by name. No extension: the content decides.
-bool may_be_image(const fs::path& file) {
-  constexpr std::array<std::string_view, 19> known = {"",     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".bmp",
-                                                      ".dib", ".pbm",  ".pgm",  ".ppm",  ".pnm",  ".webp", ".gif",
-                                                      ".tif", ".tiff", ".heic", ".avif", ".jxl"};
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return std::ranges::find(known, extension) != known.end();
-}
-
-std::string split_of_folder(const std::string& name) {
-  if (name == "train" || name == "test") return name;
-  if (name == "val" || name == "valid" || name == "validation") return "validation";
-  return "";
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[at++]);
-    const int following = lead < 0x80                   ? 0
-                          : lead >= 0xC2 && lead < 0xE0 ? 1
-                          : (lead & 0xF0) == 0xE0       ? 2
-                          : lead >= 0xF0 && lead < 0xF5 ? 3
-                                                        : -1;
-    if (following < 0) return false;
-    for (int i = 0; i < following; ++i, ++at) {
-      if (at >= text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80) return false;
-    }
-  }
-  return true;
-}
-
-/// Visible entries of a folder in byte order of their names.
-std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
-  std::error_code code;
-  std::vector<fs::directory_entry> entries;
-  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
-    if (!it->path().filename().string().starts_with('.')) entries.push_back(*it);
-  }
-  if (code) throw system_error("cannot list the folder", folder.string(), code.value());
-  std::ranges::sort(entries, {}, [](const fs::directory_entry& entry) { return entry.path().string(); });
-  return entries;
-}
-
-std::vector<std::string> folder_names(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : entries_of(folder)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  return names;
-}
 
 /// Walks one tree and collects its candidates.
 class Walk {
@@ -80,11 +23,12 @@ class Walk {
     if (splits_.empty()) {
       walk_classes(input_, "");
     } else {
-      for (const auto& [folder, split] : splits_) walk_classes(input_ / folder, split);
+      for (const auto& [folder, split] : splits_) walk_split(input_ / folder, split);
       add_files(input_);
     }
     if (listing_.candidates.empty()) fail_without_images();
     std::ranges::sort(listing_.candidates, {}, &Candidate::path);
+    note_deeper_images();
     return std::move(listing_);
   }
 
@@ -112,39 +56,45 @@ class Walk {
                 "name one train, or map one with --folder-as GIVEN=train");
   }
 
+  void walk_split(const fs::path& folder, const std::string& split) {
+    const bool may_be_unlabelled = split != "train" && split != "validation";
+    if (may_be_unlabelled && folder_names(folder).empty()) {
+      for (const std::string& file : files_below(folder)) add_image(folder / file, split, -1);
+    } else {
+      walk_classes(folder, split);
+    }
+  }
+
   void walk_classes(const fs::path& folder, const std::string& split) {
     for (const std::string& name : folder_names(folder)) {
       const auto label = labels_.find(name);
       if (label == labels_.end()) {
         throw Error(fmt::format("class '{}' is not among the {} training classes", name, labels_.size()),
                     (folder / name).string(),
-                    "every split needs the same classes: check the name, or move the folder away");
+                    "every split needs the same classes: check the name, or move the folder away (unlabelled test "
+                    "images lie in test/ itself)");
       }
-      images_ = 0;
-      walk(folder / name, split, label->second, 0);
-      if (images_ == 0) {
-        throw Error("no images in the class folder", (folder / name).string(),
-                    "add images, or remove the empty folder");
-      }
+      walk_class(folder / name, split, label->second);
     }
     add_files(folder);
   }
 
-  void walk(const fs::path& folder, const std::string& split, std::int32_t label, int depth) {
-    if (depth > deepest) {
-      throw Error(fmt::format("more than {} folders deep", deepest), folder.string(),
-                  "look for a link that leads in a circle");
+  void walk_class(const fs::path& folder, const std::string& split, std::int32_t label) {
+    bool any = false;
+    for (const std::string& file : files_below(folder)) {
+      const bool image = add_image(folder / file, split, label);
+      any = any || image;
+      if (image && file.find('/') != std::string::npos) deeper_.push_back((folder / file).lexically_relative(input_));
     }
-    for (const fs::directory_entry& entry : entries_of(folder)) {
-      if (entry.is_directory()) {
-        walk(entry.path(), split, label, depth + 1);
-      } else if (may_be_image(entry.path())) {
-        add(entry.path(), split, "", label);
-        ++images_;
-      } else {
-        add(entry.path(), split, "not an image by its extension", label);
-      }
-    }
+    if (any) return;
+    throw Error("no images in the class folder", folder.string(), "add images, or remove the empty folder");
+  }
+
+  /// Whether it may be one.
+  bool add_image(const fs::path& file, const std::string& split, std::int32_t label) {
+    const bool image = may_be_image(file);
+    add(file, split, image ? "" : no_image_extension, label);
+    return image;
   }
 
   /// Files that lie beside folders of classes: nobody can say which class they are of.
@@ -158,6 +108,12 @@ class Walk {
     listing_.candidates.push_back({file.lexically_relative(input_).string(), split, refusal, label});
   }
 
+  void note_deeper_images() {
+    if (deeper_.empty()) return;
+    listing_.notes.push_back(fmt::format("images in folders below a class's folder, taken as that class: {} ({})",
+                                         deeper_.size(), first_of(deeper_, 2)));
+  }
+
   [[noreturn]] void fail_without_images() const {
     throw Error("no images found", input_.string(), "a folder per class is expected, with the class's images inside");
   }
@@ -166,7 +122,7 @@ class Walk {
   std::map<std::string, std::string> splits_;   // folder → split; empty: no split folders
   std::map<std::string, std::int32_t> labels_;  // class → label
   Listing listing_;
-  std::int64_t images_ = 0;  // in the class folder being walked
+  std::vector<std::string> deeper_;  // images in folders below class folders
 };
 
 void check_mapping(const std::map<std::string, std::string>& folder_as, const std::vector<std::string>& folders,
@@ -187,7 +143,7 @@ std::map<std::string, std::string> split_folders(const fs::path& input,
   check_mapping(folder_as, folders, input);
   for (const std::string& name : folders) {
     const auto mapped = folder_as.find(name);
-    const std::string split = mapped == folder_as.end() ? split_of_folder(name) : mapped->second;
+    const std::string split = mapped == folder_as.end() ? split_of_name(name) : mapped->second;
     if (split.empty()) {
       others.push_back(name);
     } else {
@@ -212,15 +168,7 @@ ClassFolders::ClassFolders(fs::path input, std::map<std::string, std::string> fo
 Listing ClassFolders::list() { return Walk(input_, split_folders(input_, folder_as_)).listing(); }
 
 Picture ClassFolders::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
-  constexpr std::uint64_t largest_file = std::uint64_t{1} << 30;
-  std::string bytes;
-  try {
-    bytes = read_file(input_ / candidate.path, largest_file);
-  } catch (const Error& error) {
-    throw Refusal(error.message());
-  }
-  return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
-                      {request.channels, request.least_side});
+  return read_picture(input_ / candidate.path, request);
 }
 
 }  // namespace lockstep::preprocess

@@ -72,10 +72,12 @@ void check_free(const fs::path& folder, std::uint64_t needed) {
 
 }  // namespace
 
-OutputFolder::OutputFolder(fs::path output, const fs::path& input) : output_(std::move(output)) {
-  if (input.empty() || !lies_inside(output_, input)) return;
-  throw usage_error("the output lies inside the input", "--output " + output_.string(),
-                    "choose a folder elsewhere: packed images would be taken for a class the next time");
+OutputFolder::OutputFolder(fs::path output, const std::vector<fs::path>& inputs) : output_(std::move(output)) {
+  for (const fs::path& input : inputs) {
+    if (input.empty() || !lies_inside(output_, input)) continue;
+    throw usage_error("the output lies inside the input", "--output " + output_.string(),
+                      "choose a folder elsewhere: packed images would be taken for a class the next time");
+  }
 }
 
 void OutputFolder::prepare(std::uint64_t needed) const {

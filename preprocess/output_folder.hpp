@@ -4,13 +4,14 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 namespace lockstep::preprocess {
 
 class OutputFolder {
  public:
-  /// Errors: `output` lies inside `input` (it would be taken for images the next time).
-  OutputFolder(std::filesystem::path output, const std::filesystem::path& input);
+  /// Errors: `output` lies inside one of `inputs` (it would be taken for images the next time). Empty ones are none.
+  OutputFolder(std::filesystem::path output, const std::vector<std::filesystem::path>& inputs);
 
   /// Makes the folder ready, removing what an unfinished packing left there. Errors: a data set is there already; other
   /// files are there; fewer than `needed` bytes are free.

@@ -10,6 +10,7 @@
 
 #include "lockstep/comm/core_share.hpp"
 #include "lockstep/data/image_table.hpp"
+#include "preprocess/class_names.hpp"
 #include "preprocess/output_folder.hpp"
 #include "preprocess/progress.hpp"
 #include "preprocess/round_report.hpp"
@@ -137,7 +138,10 @@ class Result {
 class Packer {
  public:
   Packer(const PackSettings& settings, World& world, const Log& log)
-      : settings_(settings), world_(world), log_(log), output_(settings.output, settings.input) {}
+      : settings_(settings),
+        world_(world),
+        log_(log),
+        output_(settings.output, {settings.input, settings.images_folder}) {}
 
   void run() {
     prepare();
@@ -163,7 +167,7 @@ class Packer {
     std::string bytes;
     if (world_.rank() == 0) {
       source_ = make_source(settings_);
-      plan_ = make_plan(source_->list(), settings_);
+      plan_ = make_plan(named_listing(), settings_);
       output_.prepare(plan_.disk_bytes());
       announce();
       if (world_.size() > 1) bytes = plan_.listing.to_bytes();
@@ -174,7 +178,17 @@ class Packer {
     plan_ = make_plan(Listing::from_bytes(bytes), settings_);
   }
 
+  /// The source's listing, its classes under the names a person wants to read.
+  Listing named_listing() const {
+    Listing listing = source_->list();
+    if (settings_.class_names.empty()) return listing;
+    const ClassNames names = read_class_names(settings_.class_names);
+    listing.classes = renamed(listing.classes, names, settings_.class_names.string());
+    return listing;
+  }
+
   void announce() const {
+    for (const std::string& note : plan_.listing.notes) log_.info(note);
     log_.info(fmt::format("{} images of {} classes · {} × {} × {} · {} shards · {} ranks × {} threads",
                           images_to_decode(), plan_.listing.classes.size(), plan_.shape.height, plan_.shape.width,
                           plan_.shape.channels, plan_.shards.size(), world_.size(), threads()));
@@ -237,7 +251,9 @@ class Packer {
   /// The table, then the manifest: with it the data set is whole.
   void finish(const Result& result, const Entries& entries, double seconds) const {
     log_.finish_progress();
-    const Manifest manifest = result.manifest(entries, settings_.summary());
+    std::map<std::string, std::string> summary = settings_.summary();
+    summary.insert(plan_.listing.decided.begin(), plan_.listing.decided.end());
+    const Manifest manifest = result.manifest(entries, std::move(summary));
     report_refusals(result.rows());
     const std::optional<Error> failure = caught([&] {
       check_training(manifest);

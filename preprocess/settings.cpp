@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "lockstep/core/error.hpp"
 
 namespace lockstep::preprocess {
@@ -10,10 +13,17 @@ namespace {
 /// Sides unless one is given: what most networks are fed with, and enough for the pools of a five-layer network.
 constexpr int photograph_side = 224, generated_side = 64;
 
+constexpr std::array source_names = {"class-folders", "csv",      "idx",
+                                     "cifar10",       "cifar100", "generated"};  // [SourceKind]
+
 SourceKind source_of(const Options& options) {
-  const std::string name = options.text("source");
-  if (name == "idx") return SourceKind::idx;
-  return name == "generated" ? SourceKind::generated : SourceKind::class_folders;
+  const auto found = std::ranges::find(source_names, options.text("source"));
+  return static_cast<SourceKind>(found - source_names.begin());
+}
+
+/// Whether all images of the source have a size of their own, which is kept unless another is asked for.
+bool has_one_size(SourceKind source) {
+  return source == SourceKind::idx || source == SourceKind::cifar10 || source == SourceKind::cifar100;
 }
 
 Fit fit_of(const Options& options) {
@@ -25,7 +35,7 @@ Fit fit_of(const Options& options) {
 /// 0: the images' own.
 int side_of(const Options& options, SourceKind source) {
   const auto side = static_cast<int>(options.integer("side"));
-  if (side != 0 || source == SourceKind::idx) return side;
+  if (side != 0 || has_one_size(source)) return side;
   return source == SourceKind::generated ? generated_side : photograph_side;
 }
 
@@ -42,6 +52,18 @@ std::map<std::string, std::string> folder_map(const Options& options) {
   return folders;
 }
 
+/// Options that only some sources understand are errors with the others, not passed over.
+void check_belongs(const Options& options, const PackSettings& settings) {
+  const auto only = [&](const char* option, std::initializer_list<SourceKind> sources, const std::string& what) {
+    if (!options.said(option) || std::ranges::find(sources, settings.source) != sources.end()) return;
+    options.reject(option, what, "leave it away");
+  };
+  only("folder-as", {SourceKind::class_folders}, "only class folders have folders to map");
+  for (const char* option : {"csv-name", "csv-label", "images-folder"})
+    only(option, {SourceKind::csv}, "only --source csv has tables");
+  only("class-names", {SourceKind::class_folders, SourceKind::csv}, "only class folders and CSV files name classes");
+}
+
 void check_together(const Options& options, const PackSettings& settings) {
   const bool generated = settings.source == SourceKind::generated;
   if (settings.channels == 2) options.reject("channels", "2 channels", "1 (grey) or 3 (RGB)");
@@ -55,9 +77,7 @@ void check_together(const Options& options, const PackSettings& settings) {
     options.reject("images", fmt::format("{} images for {} classes", settings.images, settings.classes),
                    "at least one of each class");
   }
-  if (!settings.folder_as.empty() && settings.source != SourceKind::class_folders) {
-    options.reject("folder-as", "only class folders have folders to map", "leave it away");
-  }
+  check_belongs(options, settings);
 }
 
 }  // namespace
@@ -66,6 +86,10 @@ PackSettings PackSettings::from(const Options& options) {
   PackSettings settings;
   settings.source = source_of(options);
   if (options.has("input")) settings.input = options.path("input");
+  if (options.has("images-folder")) settings.images_folder = options.path("images-folder");
+  if (options.has("class-names")) settings.class_names = options.path("class-names");
+  if (options.has("csv-name")) settings.columns.name = options.text("csv-name");
+  if (options.has("csv-label")) settings.columns.label = options.text("csv-label");
   settings.output = options.path("output");
   settings.side = side_of(options, settings.source);
   settings.fit = fit_of(options);
@@ -83,16 +107,17 @@ PackSettings PackSettings::from(const Options& options) {
 }
 
 std::map<std::string, std::string> PackSettings::summary() const {
-  constexpr const char* sources[] = {"class-folders", "idx", "generated"};
   constexpr const char* fits[] = {"crop", "stretch", "pad"};
   std::map<std::string, std::string> texts = {
-      {"source", sources[static_cast<int>(source)]},
+      {"source", source_names[static_cast<std::size_t>(source)]},
       {"resize", fits[static_cast<int>(fit)]},
       {"validation", fmt::format("{}", shares.validation)},
       {"test", fmt::format("{}", shares.test)},
       {"seed", std::to_string(seed)},
   };
   if (!input.empty()) texts["input"] = input.string();
+  if (!images_folder.empty()) texts["images-folder"] = images_folder.string();
+  if (!class_names.empty()) texts["class-names"] = class_names.string();
   std::string folders;
   for (const auto& [given, split] : folder_as) folders += (folders.empty() ? "" : ",") + given + "=" + split;
   if (!folders.empty()) texts["folder-as"] = folders;

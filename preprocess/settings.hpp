@@ -8,18 +8,22 @@
 #include <string>
 
 #include "lockstep/config/options.hpp"
+#include "preprocess/csv_columns.hpp"
 #include "preprocess/resize.hpp"
 #include "preprocess/split.hpp"
 
 namespace lockstep::preprocess {
 
-enum class SourceKind { class_folders, idx, generated };
+enum class SourceKind { class_folders, csv, idx, cifar10, cifar100, generated };
 
 struct PackSettings {
   SourceKind source = SourceKind::class_folders;
-  std::filesystem::path input;  ///< empty for generated pictures
+  std::filesystem::path input;          ///< a folder, for CSV also a file; empty for generated pictures
+  std::filesystem::path images_folder;  ///< of CSV files; empty: the usual places
+  std::filesystem::path class_names;    ///< file with readable names; empty: none
+  ColumnWishes columns;                 ///< of CSV files
   std::filesystem::path output;
-  /// Side of the stored images. 0: the source's own size, which IDX files have and which is their default.
+  /// Side of the stored images. 0: the source's own size, which IDX and CIFAR files have and which is their default.
   int side = 0;
   Fit fit = Fit::crop;
   int channels = 3;

@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "preprocess/cifar.hpp"
 #include "preprocess/class_folders.hpp"
+#include "preprocess/csv_source.hpp"
 #include "preprocess/generated.hpp"
 #include "preprocess/idx.hpp"
 
@@ -18,7 +20,8 @@ std::string Listing::to_bytes() const {
     refusals.push_back(candidate.refusal);
     labels.push_back(candidate.label);
   }
-  const nlohmann::json root = {{"classes", classes}, {"height", height},     {"width", width},  {"paths", paths},
+  const nlohmann::json root = {{"classes", classes}, {"height", height},     {"width", width},
+                               {"notes", notes},     {"decided", decided},   {"paths", paths},
                                {"splits", splits},   {"refusals", refusals}, {"labels", labels}};
   std::string bytes;
   nlohmann::json::to_cbor(root, bytes);
@@ -31,6 +34,8 @@ Listing Listing::from_bytes(const std::string& bytes) {
   listing.classes = root.at("classes").get<std::vector<std::string>>();
   listing.height = root.at("height").get<std::int64_t>();
   listing.width = root.at("width").get<std::int64_t>();
+  listing.notes = root.at("notes").get<std::vector<std::string>>();
+  listing.decided = root.at("decided").get<std::map<std::string, std::string>>();
   const nlohmann::json& paths = root.at("paths");
   listing.candidates.resize(paths.size());
   for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -46,6 +51,12 @@ std::unique_ptr<Source> make_source(const PackSettings& settings) {
       return std::make_unique<IdxSource>(settings.input);
     case SourceKind::generated:
       return std::make_unique<GeneratedSource>(settings.images, settings.classes, settings.seed);
+    case SourceKind::csv:
+      return std::make_unique<CsvSource>(settings.input, settings.images_folder, settings.columns);
+    case SourceKind::cifar10:
+      return std::make_unique<CifarSource>(settings.input, CifarKind::cifar10);
+    case SourceKind::cifar100:
+      return std::make_unique<CifarSource>(settings.input, CifarKind::cifar100);
     case SourceKind::class_folders:
       break;
   }

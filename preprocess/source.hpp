@@ -5,6 +5,7 @@
 // ever.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <opencv2/core/types.hpp>
 #include <string>
@@ -24,9 +25,11 @@ struct Candidate {
 };
 
 struct Listing {
-  std::vector<std::string> classes;    ///< [label], in byte order of their names
+  std::vector<std::string> classes;    ///< [label]; the order is the source's, see there
   std::vector<Candidate> candidates;   ///< [id], in the source's order: that of the bytes of paths, or of the file
   std::int64_t height = 0, width = 0;  ///< the source's own size if all its images share one, else 0
+  std::vector<std::string> notes;      ///< what the source found and decided by itself, sentences for a person
+  std::map<std::string, std::string> decided;  ///< the same as settings, for the manifest
 
   /// Bytes for World::broadcast, and back.
   std::string to_bytes() const;
@@ -50,7 +53,7 @@ class Source {
   virtual Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const = 0;
 };
 
-/// Errors: missing input, damaged IDX files.
+/// Errors: missing input, damaged IDX or CIFAR files.
 std::unique_ptr<Source> make_source(const PackSettings& settings);
 
 }  // namespace lockstep::preprocess

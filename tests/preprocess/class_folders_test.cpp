@@ -51,6 +51,30 @@ TEST_F(ClassFoldersTest, GivenSplitsAreKept) {
                            {"test/b/3.jpg", "test"}}));
 }
 
+TEST_F(ClassFoldersTest, TheFirstFolderIsTheClassHoweverDeepTheImage) {
+  for (const char* name : {"train/a/x/y/1.jpg", "train/a/2.jpg", "train/b/1.jpg"}) touch(name);
+  const Listing listing = list();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(listing.candidates[1], (Candidate{"train/a/x/y/1.jpg", "train", "", 0}));
+  ASSERT_EQ(listing.notes.size(), 1u);
+  EXPECT_CONTAINS(listing.notes[0], "taken as that class: 1 (train/a/x/y/1.jpg)");
+}
+
+TEST_F(ClassFoldersTest, ATestFolderWithoutClassesIsUnlabelled) {
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "test/1.jpg", "test/2.png", "test/list.txt"}) touch(name);
+  const Listing listing = list();
+  ASSERT_EQ(listing.candidates.size(), 5u);
+  EXPECT_EQ(listing.candidates[0], (Candidate{"test/1.jpg", "test", "", -1}));
+  EXPECT_EQ(listing.candidates[2], (Candidate{"test/list.txt", "test", "not an image by its extension", -1}));
+  touch("test/a/3.jpg");
+  EXPECT_EQ(list().candidates[0], (Candidate{"test/1.jpg", "", "lies outside any class folder", -1}));
+}
+
+TEST_F(ClassFoldersTest, ValidationNeedsClasses) {
+  for (const char* name : {"train/a/1.jpg", "val/1.jpg"}) touch(name);
+  EXPECT_EQ(list().candidates[1], (Candidate{"val/1.jpg", "", "lies outside any class folder", -1}));
+}
+
 TEST_F(ClassFoldersTest, FolderAsMapsGivenSplits) {
   for (const char* name : {"train/a/1.jpg", "val/a/2.jpg"}) touch(name);
   EXPECT_EQ(list({{"val", "test"}}).candidates[1].given_split, "test");
@@ -86,7 +110,9 @@ TEST_F(ClassFoldersTest, MissingInputAndCirclesOfLinksAreErrors) {
 
 TEST_F(ClassFoldersTest, ListingsTravelAsBytes) {
   for (const char* name : {"a/1.jpg", "a/bad\xFFname.jpg", "b/1.txt", "b/2.jpg"}) touch(name);
-  const Listing listing = list();
+  Listing listing = list();
+  listing.notes = {"a note"};
+  listing.decided = {{"csv-name", "id"}};
   EXPECT_EQ(Listing::from_bytes(listing.to_bytes()), listing);
 }
 

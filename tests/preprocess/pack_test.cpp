@@ -212,6 +212,60 @@ TEST_F(PackTest, SettingsThatContradictAreUsageErrors) {
   EXPECT_CONTAINS(failure("out", {{"input", "missing"}}), "no such folder");
 }
 
+TEST_F(PackTest, OptionsOfAnotherSourceAreUsageErrors) {
+  make_images(2);
+  EXPECT_CONTAINS(failure("out", {{"csv-name", "id"}}), "only --source csv has tables · --csv-name");
+  EXPECT_CONTAINS(failure("out", {{"images-folder", "x"}}), "only --source csv has tables · --images-folder");
+  EXPECT_CONTAINS(failure("out", {{"source", "csv"}, {"folder-as", "a=b"}}), "only class folders");
+  EXPECT_CONTAINS(failure("out", {{"source", "idx"}, {"class-names", "x"}}), "only class folders and CSV files");
+}
+
+TEST_F(PackTest, UnlabelledTestImagesArePacked) {
+  for (int i = 0; i < 6; ++i) {
+    folder_.file("in/train/" + std::string(i % 2 == 0 ? "a/" : "b/") + std::to_string(i) + ".png",
+                 encoded(".png", {20, 20}, i));
+  }
+  for (int i = 0; i < 3; ++i) folder_.file("in/test/" + std::to_string(i) + ".png", encoded(".png", {20, 20}, 90 + i));
+  folder_.file("in/test/broken.png", "not a picture");
+  const Manifest manifest = pack_into("out");
+  const SplitEntry& test = manifest.split("test");
+  EXPECT_EQ(test.samples, 3);
+  EXPECT_EQ(test.class_counts, (std::vector<std::int64_t>{0, 0}));
+  const Shard shard = std::move(shards("out", manifest, "test")[0]);
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(shard.label(i), -1);
+  const auto rows = read_image_table(folder_ / "out/images.h5");
+  EXPECT_EQ(rows.at(0), (ImageRow{"test/0.png", "test", -1, 20, 20, "ok", ""}));
+  EXPECT_EQ(rows.at(3), (ImageRow{"test/broken.png", "", -1, 0, 0, "refused", "not an image of a known format"}));
+  EXPECT_EQ(manifest.split("train").samples + manifest.split("validation").samples, 6);
+}
+
+TEST_F(PackTest, ClassesGetTheirReadableNames) {
+  make_images(4);
+  const std::string names = folder_.file("names.txt", "a zebra, an animal\nb ant\n").string();
+  const Manifest manifest = pack_into("out", {{"class-names", names}});
+  EXPECT_EQ(manifest.classes, (std::vector<std::string>{"zebra", "ant"}));
+  EXPECT_EQ(manifest.settings.at("class-names"), names);
+  folder_.file("names.txt", "a zebra\n");
+  EXPECT_CONTAINS(failure("other", {{"class-names", names}}), "1 of 2 classes have no name here: 'b'");
+  EXPECT_FALSE(fs::exists(folder_ / "other"));
+}
+
+TEST_F(PackTest, TablesAreRecordedAsTheyWereRead) {
+  make_images(4);
+  folder_.file("in/set.csv", "file\tkind\ta number\na/0\tx\t1\na/1\ty\t2\nb/0\tx\t3\n");
+  const Manifest manifest = pack_into("out", {{"source", "csv"},
+                                              {"input", (folder_ / "in/set.csv").string()},
+                                              {"csv-label", "Kind"},
+                                              {"test", "0"},
+                                              {"validation", "0"}});
+  EXPECT_EQ(manifest.split("train").class_counts, (std::vector<std::int64_t>{2, 1}));
+  EXPECT_EQ(manifest.settings.at("source"), "csv");
+  EXPECT_EQ(manifest.settings.at("csv-name"), "file");
+  EXPECT_EQ(manifest.settings.at("csv-label"), "kind");
+  EXPECT_EQ(manifest.settings.at("csv-separator"), "tab");
+  EXPECT_EQ(read_image_table(folder_ / "out/images.h5").at(2).path, "b/0.jpg");
+}
+
 TEST_F(PackTest, GeneratedPicturesFollowTheSeed) {
   const Values few = {{"source", "generated"}, {"images", "60"}};
   const Manifest first = pack_into("a", few), again = pack_into("b", few);

@@ -95,7 +95,7 @@ class ClassFolders(BadImages):
 
     def test_sources_without_input_or_unknown(self):
         self.refused(2, ["--input"], *PACK_FOLDERS, "--output", self.output)
-        names = ["'cifar'", "--source", "class-folders|idx|generated"]
+        names = ["'cifar'", "--source", "class-folders|csv|idx|cifar10|cifar100|generated"]
         self.refused(2, names, "preprocess", "--source", "cifar", *self.places)
         self.assertFalse(self.output.exists())
 

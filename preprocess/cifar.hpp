@@ -1,0 +1,61 @@
+// CIFAR-10 and CIFAR-100 in their authors' binary version, in the input folder or in the folder they unpack to:
+//
+//   cifar-10-batches-bin/  data_batch_1.bin … data_batch_5.bin   the split "train"
+//                          test_batch.bin                        the split "test"
+//                          batches.meta.txt                      the ten names, one a line
+//   cifar-100-binary/      train.bin, test.bin, fine_label_names.txt
+//
+// Format (www.cs.toronto.edu/~kriz/cifar.html): records without a header. One label byte (CIFAR-100: two, the coarse
+// class and then the fine one, which is taken), then 3072 pixel bytes: 32 rows of 32 red values, then green, then blue.
+// Any number of records will do; a note tells where the training batches differ in it. Without the file of names the
+// classes are called by their numbers, and a note says so.
+// Errors: missing files (listed), a file that ends inside a record, an empty file, a label byte out of range (with its
+// record, from 0), names that are too few or double. Records are read by pread when they are asked for; list() reads
+// all once for the labels. Memory: one file at a time in list(), else nothing.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lockstep/core/files.hpp"
+#include "preprocess/source.hpp"
+
+namespace lockstep::preprocess {
+
+enum class CifarKind { cifar10, cifar100 };
+
+/// What differs between the two sets.
+struct CifarFormat {
+  std::string folder, python_folder, archive, names;
+  std::vector<std::string> training;  ///< files
+  std::string test;
+  std::vector<int> classes;  ///< [label byte of a record]; the last one is the label
+
+  std::int64_t label_bytes() const { return static_cast<std::int64_t>(classes.size()); }
+};
+
+class CifarSource : public Source {
+ public:
+  /// Opens the files.
+  CifarSource(const std::filesystem::path& input, CifarKind kind);
+
+  Listing list() override;
+  Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
+
+ private:
+  struct Batch {
+    std::string name, split;
+    RandomAccessFile file;
+    std::int64_t records;
+  };
+  void open(const std::string& name, const std::string& split);
+  void add_records(const Batch& batch, Listing& listing) const;
+  std::vector<std::string> class_names(Listing& listing) const;
+  void note_sizes(Listing& listing) const;
+
+  CifarFormat format_;
+  std::filesystem::path folder_;
+  std::vector<Batch> batches_;  // in the order of ids
+};
+
+}  // namespace lockstep::preprocess

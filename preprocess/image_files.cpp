@@ -1,0 +1,92 @@
+#include "preprocess/image_files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
+#include "preprocess/decode.hpp"
+#include "preprocess/text.hpp"
+
+namespace lockstep::preprocess {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int deepest = 24;  // folders below the first; a circle of links would go on for ever
+
+void collect(const fs::path& folder, const fs::path& relative, int depth, std::vector<std::string>& files) {
+  if (depth > deepest) {
+    throw Error(fmt::format("more than {} folders deep", deepest), folder.string(),
+                "look for a link that leads in a circle");
+  }
+  for (const fs::directory_entry& entry : entries_of(folder)) {
+    const fs::path inside = relative / entry.path().filename();
+    if (entry.is_directory()) {
+      collect(entry.path(), inside, depth + 1, files);
+    } else {
+      files.push_back(inside.string());
+    }
+  }
+}
+
+}  // namespace
+
+bool may_be_image(const fs::path& file) {
+  constexpr std::array<std::string_view, 19> known = {"",     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".bmp",
+                                                      ".dib", ".pbm",  ".pgm",  ".ppm",  ".pnm",  ".webp", ".gif",
+                                                      ".tif", ".tiff", ".heic", ".avif", ".jxl"};
+  return std::ranges::find(known, lower_case(file.extension().string())) != known.end();
+}
+
+std::string without_image_extension(const std::string& path) {
+  const std::string extension = fs::path(path).extension().string();
+  return may_be_image(path) ? path.substr(0, path.size() - extension.size()) : path;
+}
+
+std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::directory_entry> entries;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    if (!it->path().filename().string().starts_with('.')) entries.push_back(*it);
+  }
+  if (code) throw system_error("cannot list the folder", folder.string(), code.value());
+  std::ranges::sort(entries, {}, [](const fs::directory_entry& entry) { return entry.path().string(); });
+  return entries;
+}
+
+std::vector<std::string> folder_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : entries_of(folder)) {
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  }
+  return names;
+}
+
+std::vector<std::string> files_below(const fs::path& folder) {
+  std::vector<std::string> files;
+  collect(folder, "", 0, files);
+  std::ranges::sort(files);
+  return files;
+}
+
+std::string split_of_name(const std::string& name) {
+  if (name == "train" || name == "test") return name;
+  if (name == "val" || name == "valid" || name == "validation") return "validation";
+  return "";
+}
+
+Picture read_picture(const fs::path& file, const PictureRequest& request) {
+  constexpr std::uint64_t largest_file = std::uint64_t{1} << 30;
+  std::string bytes;
+  try {
+    bytes = read_file(file, largest_file);
+  } catch (const Error& error) {
+    throw Refusal(error.message());
+  }
+  return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                      {request.channels, request.least_side});
+}
+
+}  // namespace lockstep::preprocess

@@ -1,0 +1,37 @@
+// Image files in folders, for the sources that read files: which ones count, in which order, and their pixels.
+//
+// Hidden files and folders are skipped, links are followed. Everything is in byte order of the paths, so that listings
+// do not depend on the file system. Errors: a folder that cannot be listed, more than 24 folders deep (a link that
+// leads in a circle). No state; thread-safe.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "preprocess/source.hpp"
+
+namespace lockstep::preprocess {
+
+inline constexpr const char* no_image_extension = "not an image by its extension";  ///< a refusal
+
+/// Whether the extension is one that images carry (those included that decoding refuses by name) or there is none: then
+/// the content decides.
+bool may_be_image(const std::filesystem::path& file);
+
+/// "a/1.jpg" → "a/1"; paths without such an extension come back as they are.
+std::string without_image_extension(const std::string& path);
+
+/// Visible entries of a folder, and the names of the folders among them.
+std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::path& folder);
+std::vector<std::string> folder_names(const std::filesystem::path& folder);
+
+/// Paths of all files below a folder at any depth, relative to it.
+std::vector<std::string> files_below(const std::filesystem::path& folder);
+
+/// "train", "validation" or "test" for the names that people give such folders and files; empty for others.
+std::string split_of_name(const std::string& name);
+
+/// Reads and decodes a file. Throws Refusal.
+Picture read_picture(const std::filesystem::path& file, const PictureRequest& request);
+
+}  // namespace lockstep::preprocess
