@@ -19,11 +19,8 @@ Error shared_gpu(std::size_t first, std::size_t second, const GpuSeat& seat) {
 }  // namespace
 
 std::string GpuSeat::to_text() const {
-  return nlohmann::json{{"host", host},
-                        {"gpu", gpu},
-                        {"visible", visible},
-                        {"failure", failure},
-                        {"exit", static_cast<int>(exit_code)}}
+  return nlohmann::json{
+      {"host", host}, {"gpu", gpu}, {"visible", visible}, {"failure", failure}, {"exit", static_cast<int>(exit_code)}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

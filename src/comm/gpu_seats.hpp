@@ -1,4 +1,5 @@
-// Who sits on which GPU, as every rank learns it from all others before NCCL is asked: it would hang or fail in riddles.
+// Who sits on which GPU, as every rank learns it from all others before NCCL is asked: it would hang or fail in
+// riddles.
 //
 // Values; internal to src/comm and its tests.
 #pragma once

@@ -12,8 +12,8 @@ struct TakenGpu {
   DriverFacts driver;
 };
 
-/// GPU local_rank modulo the visible ones becomes the calling thread's current one. Modulo: a batch system may show each
-/// rank only its own GPU; ranks that would share one are found by its identity (gpu_seats).
+/// GPU local_rank modulo the visible ones becomes the calling thread's current one. Modulo: a batch system may show
+/// each rank only its own GPU; ranks that would share one are found by its identity (gpu_seats).
 TakenGpu take_gpu(int local_rank);
 
 }  // namespace lockstep

@@ -54,10 +54,10 @@ void require_driver(const DriverFacts& driver) {
                 fmt::format("start on a node with GPUs and {}, or use --device cpu", needed));
   }
   if (driver.driver / 1000 < driver.runtime / 1000) {
-    throw Error(fmt::format("the NVIDIA driver{}{} serves CUDA {}, this LibTorch needs CUDA {}",
-                            driver.name.empty() ? "" : " ", driver.name, cuda_version_text(driver.driver),
-                            cuda_version_text(driver.runtime)),
-                driver.host, fmt::format("install {}, or a LibTorch for the older CUDA", needed));
+    throw Error(
+        fmt::format("the NVIDIA driver{}{} serves CUDA {}, this LibTorch needs CUDA {}", driver.name.empty() ? "" : " ",
+                    driver.name, cuda_version_text(driver.driver), cuda_version_text(driver.runtime)),
+        driver.host, fmt::format("install {}, or a LibTorch for the older CUDA", needed));
   }
   if (driver.visible > 0) return;
   throw Error(fmt::format("no GPU is to be seen{}{}", driver.fault.empty() ? "" : ": ", driver.fault), driver.host,
@@ -67,10 +67,10 @@ void require_driver(const DriverFacts& driver) {
 void require_served(const GpuFacts& gpu, const DriverFacts& driver) {
   const int oldest = oldest_capability(driver.runtime);
   if (10 * gpu.major + gpu.minor >= oldest) return;
-  throw Error(fmt::format("{} has compute capability {}.{} ({}); CUDA {} begins with {}.{}", gpu.name, gpu.major,
-                          gpu.minor, generation(gpu.major, gpu.minor), cuda_version_text(driver.runtime), oldest / 10,
-                          oldest % 10),
-              driver.host, "use a newer GPU, a LibTorch built for an older CUDA (-DLIBTORCH=DIR), or --device cpu");
+  throw Error(
+      fmt::format("{} has compute capability {}.{} ({}); CUDA {} begins with {}.{}", gpu.name, gpu.major, gpu.minor,
+                  generation(gpu.major, gpu.minor), cuda_version_text(driver.runtime), oldest / 10, oldest % 10),
+      driver.host, "use a newer GPU, a LibTorch built for an older CUDA (-DLIBTORCH=DIR), or --device cpu");
 }
 
 std::string describe(const GpuFacts& gpu, const DriverFacts& driver) {

@@ -18,8 +18,8 @@ struct DriverFacts {
 };
 
 struct GpuFacts {
-  std::string name;      ///< "NVIDIA H100 80GB HBM3"
-  std::string identity;  ///< "GPU-" and the UUID
+  std::string name;          ///< "NVIDIA H100 80GB HBM3"
+  std::string identity;      ///< "GPU-" and the UUID
   int major = 0, minor = 0;  ///< compute capability
   std::int64_t memory_bytes = 0;
 };

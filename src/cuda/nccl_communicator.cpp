@@ -36,9 +36,7 @@ std::optional<ncclDataType_t> number_type(at::ScalarType dtype) {
   }
 }
 
-ncclRedOp_t reduction(Kind kind) {
-  return kind == Kind::maximum ? ncclMax : kind == Kind::minimum ? ncclMin : ncclSum;
-}
+ncclRedOp_t reduction(Kind kind) { return kind == Kind::maximum ? ncclMax : kind == Kind::minimum ? ncclMin : ncclSum; }
 
 /// The first failure of calls made one after the other in a group.
 class FirstFailure {
@@ -202,8 +200,7 @@ std::unique_ptr<Communicator> NcclCommunicator::split(int colour, int key) {
   const at::Tensor ids = everyone(leads ? bytes_of(new_id()) : at::zeros({NCCL_UNIQUE_ID_BYTES}, at::kByte));
   if (colour < 0) return nullptr;
   const auto me = std::find_if(members.begin(), members.end(), [this](const auto& m) { return m.second == rank(); });
-  const Place where =
-      nccl_place(place(), static_cast<int>(me - members.begin()), static_cast<int>(members.size()));
+  const Place where = nccl_place(place(), static_cast<int>(me - members.begin()), static_cast<int>(members.size()));
   auto link = NcclLink::meet(id_of(ids[members.front().second].contiguous()), where, device(), deadline());
   return std::make_unique<NcclCommunicator>(control_, where, std::move(link));
 }

@@ -81,10 +81,10 @@ void NcclLink::await_nccl(ncclResult_t returned, const std::string& call) {
     return state != ncclInProgress;
   });
   if (finished && state == ncclSuccess) return;
-  fail_locked(finished ? nccl_error(state, nccl_, fmt::format("{}, {}", call, place_->text()))
-                       : Error(fmt::format("not all ranks came within {:.3g} s: {}", deadline_.count(), call),
-                               place_->text(), "a rank hung or died: look at the last lines of the others",
-                               Exit::watchdog));
+  fail_locked(finished
+                  ? nccl_error(state, nccl_, fmt::format("{}, {}", call, place_->text()))
+                  : Error(fmt::format("not all ranks came within {:.3g} s: {}", deadline_.count(), call),
+                          place_->text(), "a rank hung or died: look at the last lines of the others", Exit::watchdog));
   throw *failure_;
 }
 

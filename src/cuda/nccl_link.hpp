@@ -3,9 +3,9 @@
 // The stream is its own and of high priority: sums start while compute kernels queue. Every operation is ordered behind
 // what the caller's current stream was given before, by an event. NCCL runs in its nonblocking form, so that no call
 // waits for another rank without a limit. The watch looks every 50 ms for errors that NCCL met on its own and for an
-// operation older than the deadline (counted from when it was posted); it then aborts NCCL, which ends kernels that wait
-// for a dead rank and lets a host that waits for the GPU go on, and every later call throws the reason. Thread-safe but
-// for run(), which one thread at a time calls. Internal to the CUDA part.
+// operation older than the deadline (counted from when it was posted); it then aborts NCCL, which ends kernels that
+// wait for a dead rank and lets a host that waits for the GPU go on, and every later call throws the reason.
+// Thread-safe but for run(), which one thread at a time calls. Internal to the CUDA part.
 #pragma once
 #include <ATen/core/Tensor.h>
 #include <c10/cuda/CUDAStream.h>
@@ -89,7 +89,7 @@ class NcclLink : public std::enable_shared_from_this<NcclLink> {
   std::mutex mutex_;
   std::condition_variable stop_watching_;
   bool stopped_ = false;
-  ncclComm_t nccl_ = nullptr;  // null: not yet, or aborted
+  ncclComm_t nccl_ = nullptr;                           // null: not yet, or aborted
   std::deque<std::shared_ptr<NcclPending>> under_way_;  // in the stream's order
   std::shared_ptr<NcclPending> latest_;
   std::optional<Error> failure_;

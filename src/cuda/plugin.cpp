@@ -24,9 +24,7 @@ class CudaAccelerator final : public Accelerator {
     at::globalContext().setAllowTF32CuBLAS(false);
   }
 
-  c10::Device device() const override {
-    return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(taken_.index));
-  }
+  c10::Device device() const override { return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(taken_.index)); }
   std::string description() const override { return describe(taken_.gpu, taken_.driver); }
   std::string identity() const override { return taken_.gpu.identity; }
   int visible() const override { return taken_.driver.visible; }

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "lockstep/model/vector_kernels.hpp"
+#include "model/norm_share.hpp"
 #include "model/rows.hpp"
+#include "model/tensor_layers.hpp"
 
 namespace lockstep {
 namespace {
@@ -38,10 +40,7 @@ GroupStatistics measure(const Rows& x, std::int64_t begin, std::int64_t end, boo
   sums.push_back(static_cast<double>(end - begin));
   if (global) exchange(sums, context.sum_over_ranks);
   GroupStatistics group{begin, end, sums.back(), {}, {}, {}, {}, {}, {}};
-  if (group.count == 1) {
-    throw Error("batch norm over a single value: it has no variance", "training",
-                "use a --batch of 2 or more, or --no-batch-norm", Exit::usage);
-  }
+  if (group.count == 1) throw single_value_error();
   const double n = std::max(1.0, group.count);
   for (std::size_t i = 0; i < c; ++i) {
     const double mean = sums[i] / n;
@@ -188,21 +187,6 @@ void update_running(BatchNormActivation& layer, const std::vector<GroupStatistic
   layer.num_batches_tracked.add_(1);
 }
 
-/// Weight of one of this rank's groups in the running statistics.
-double group_share(const BatchNormStats& stats, const BatchContext& context) {
-  const auto mine = static_cast<double>(context.ids.size());
-  const auto ranks = static_cast<double>(context.ranks), all = static_cast<double>(context.global_samples);
-  switch (stats.over) {
-    case BatchNormStats::Over::global_batch:
-      return 1.0;
-    case BatchNormStats::Over::rank:
-      return ranks * mine / all;
-    case BatchNormStats::Over::group:
-      return ranks / std::max(1.0, std::floor(all / static_cast<double>(stats.group)));
-  }
-  return 1.0;
-}
-
 std::vector<GroupStatistics> training_groups(const Rows& x, const BatchNormStats& stats, const BatchContext& context) {
   std::vector<GroupStatistics> groups;
   if (stats.over == BatchNormStats::Over::global_batch) {
@@ -240,6 +224,7 @@ BatchNormActivation::BatchNormActivation(std::int64_t channels, std::optional<Ac
 }
 
 at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext& context) {
+  if (!x.is_cpu()) return tensors::batch_norm(*this, activation_, x, context);
   const auto record = c10::make_intrusive<NormRecord>();
   const std::optional<Curve> curve = fused_curve(activation_);
   record->curve = curve.value_or(Curve::identity);
@@ -262,17 +247,8 @@ at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext&
 }
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::relu:
-      return at::relu(x);
-    case Activation::gelu:
-      return at::gelu(x);
-    case Activation::silu:
-      return at::silu(x);
-    case Activation::mish:
-      return fused_activation(x, Curve::mish);
-  }
-  return x;
+  if (!x.is_cpu() || activation != Activation::mish) return tensors::activate(x, activation);
+  return fused_activation(x, Curve::mish);
 }
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 
 #include "lockstep/model/vector_kernels.hpp"
 #include "model/rows.hpp"
+#include "model/tensor_layers.hpp"
 
 namespace lockstep {
 namespace {
@@ -51,6 +52,7 @@ struct DropoutFunction : torch::autograd::Function<DropoutFunction> {
 
 at::Tensor dropout(const at::Tensor& x, double p, std::uint32_t layer, const BatchContext& context) {
   if (!context.training || p == 0) return x;
+  if (!x.is_cpu()) return tensors::dropout(x, p, layer, context);
   return DropoutFunction::apply(x, p, static_cast<std::int64_t>(layer), context);
 }
 

@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
-#include "lockstep/core/draws.hpp"
 #include "lockstep/core/vector_clones.hpp"
+#include "model/dropout_draws.hpp"
 
 namespace lockstep::kernels {
 namespace {
@@ -188,9 +188,8 @@ LOCKSTEP_VECTOR void affine_combine(const float* __restrict x, std::int64_t rows
 
 void dropout_mask(std::uint64_t seed, std::uint64_t step, std::uint64_t sample, std::uint32_t layer, double drop,
                   std::int64_t elements, std::uint8_t* keep) {
-  // The layer joins the step: 2^40 steps and 2^24 layers are apart.
-  const Draws draws(seed, Purpose::dropout, step | (std::uint64_t{layer} << 40), sample);
-  const auto threshold = static_cast<std::uint32_t>(std::min(drop * 0x1.0p32, 0x1.fffffffep31));
+  const Draws draws = dropout_draws(seed, step, sample, layer);
+  const std::uint32_t threshold = dropout_threshold(drop);
   constexpr std::int64_t blocks = 64;
   std::uint32_t words[4 * blocks];
   for (std::int64_t i = 0; i < elements; i += 4 * blocks) {

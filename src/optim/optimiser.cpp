@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lockstep/core/error.hpp"
+#include "optim/tensor_updates.hpp"
 #include "optim/update_kernels.hpp"
 
 namespace lockstep {
@@ -19,7 +20,7 @@ void check(const Named& parameters) {
   for (const auto& [name, parameter] : parameters) {
     const at::Tensor& gradient = parameter.grad();
     if (!gradient.defined() || gradient.strides() != parameter.strides() || parameter.scalar_type() != at::kFloat ||
-        !parameter.device().is_cpu() || !parameter.is_non_overlapping_and_dense()) {
+        gradient.device() != parameter.device() || !parameter.is_non_overlapping_and_dense()) {
       throw defect("a parameter without a gradient of its own layout", "optimiser, " + name);
     }
   }
@@ -49,6 +50,20 @@ const float* gradient(const Named& parameters, std::size_t i) {
   return parameters[i].second.grad().const_data_ptr<float>();
 }
 
+bool on_cpu(const Named& parameters) { return parameters.empty() || parameters.front().second.is_cpu(); }
+
+std::vector<at::Tensor> values_of(const Named& tensors) {
+  std::vector<at::Tensor> values;
+  for (const auto& [name, tensor] : tensors) values.push_back(tensor);
+  return values;
+}
+
+std::vector<at::Tensor> gradients_of(const Named& parameters) {
+  std::vector<at::Tensor> gradients;
+  for (const auto& [name, parameter] : parameters) gradients.push_back(parameter.grad());
+  return gradients;
+}
+
 class Sgd final : public Optimiser {
  public:
   Sgd(const OptimiserConfig& config, Named parameters) : config_(config), parameters_(std::move(parameters)) {
@@ -57,12 +72,14 @@ class Sgd final : public Optimiser {
 
   void step(double lr) override {
     const kernels::SgdFactors factors{static_cast<float>(lr), static_cast<float>(config_.weight_decay),
-                                      static_cast<float>(config_.momentum), config_.nesterov, steps_ == 0};
+                                      static_cast<float>(config_.momentum), config_.nesterov, steps_++ == 0};
+    if (!on_cpu(parameters_)) {
+      return tensors::sgd_update(factors, values_of(parameters_), gradients_of(parameters_), values_of(momentum_));
+    }
     for_elements(parameters_, [&](std::size_t i, std::int64_t first, std::int64_t count) {
       float* momentum = momentum_.empty() ? nullptr : data(momentum_, i) + first;
       kernels::sgd_update(factors, count, data(parameters_, i) + first, gradient(parameters_, i) + first, momentum);
     });
-    ++steps_;
   }
   Named state() const override { return momentum_; }
   std::int64_t steps() const override { return steps_; }
@@ -95,6 +112,10 @@ class Adam final : public Optimiser {
                                        static_cast<float>(decoupled ? 1.0 - lr * config_.weight_decay : 1.0),
                                        static_cast<float>(lr / (1.0 - std::pow(config_.beta1, t))),
                                        static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(config_.beta2, t)))};
+    if (!on_cpu(parameters_)) {
+      return tensors::adam_update(factors, values_of(parameters_), gradients_of(parameters_), values_of(first_),
+                                  values_of(second_));
+    }
     for_elements(parameters_, [&](std::size_t i, std::int64_t at, std::int64_t count) {
       kernels::adam_update(factors, count, data(parameters_, i) + at, gradient(parameters_, i) + at,
                            data(first_, i) + at, data(second_, i) + at);

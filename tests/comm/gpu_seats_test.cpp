@@ -1,5 +1,5 @@
 // Which ranks may train on which GPUs, decided without any.
-#include "src/comm/gpu_seats.hpp"
+#include "comm/gpu_seats.hpp"
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,8 @@ TEST(GpuSeats, AGpuForEachRankIsRight) {
 }
 
 TEST(GpuSeats, TwoRanksOnOneGpuAreNamed) {
-  const std::string text = sentence_of({seat("a", "GPU-1"), seat("b", "GPU-7"), seat("b", "GPU-9"), seat("b", "GPU-7")});
+  const std::string text =
+      sentence_of({seat("a", "GPU-1"), seat("b", "GPU-7"), seat("b", "GPU-9"), seat("b", "GPU-7")});
   EXPECT_NE(text.find("ranks 1 and 3 would share one GPU (GPU-7) · b · "), std::string::npos) << text;
   EXPECT_NE(text.find("at most 2 ranks on this host"), std::string::npos) << text;
 }

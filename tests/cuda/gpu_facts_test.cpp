@@ -1,5 +1,5 @@
 // What is refused before a GPU computes, told from values: no GPU is needed, nor the CUDA part.
-#include "src/cuda/gpu_facts.hpp"
+#include "cuda/gpu_facts.hpp"
 
 #include <gtest/gtest.h>
 

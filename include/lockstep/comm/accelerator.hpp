@@ -1,10 +1,11 @@
-// The GPU of a rank, and the door to the CUDA part of an install: liblockstep_cuda.so, loaded only where it is asked for.
+// The GPU of a rank, and the door to the CUDA part of an install: liblockstep_cuda.so, loaded only where it is asked
+// for.
 //
 // The program itself links no CUDA library, so that one install serves nodes with and without GPUs. The CUDA part lies
 // beside the program (or in ../lib) and must be of the same lockstep and LibTorch. It is opened once a process, on the
-// main thread, before LibTorch computes anything: LibTorch remembers its first answer to "is there CUDA?". One rank, one
-// GPU. Errors: no CUDA part installed, one that can't be loaded or is of another version; no driver, one too old, no
-// GPU, one too old for this CUDA; two ranks on one GPU.
+// main thread, before LibTorch computes anything: LibTorch remembers its first answer to "is there CUDA?". One rank,
+// one GPU. Errors: no CUDA part installed, one that can't be loaded or is of another version; no driver, one too old,
+// no GPU, one too old for this CUDA; two ranks on one GPU.
 #pragma once
 #include <c10/core/Device.h>
 #include <torch/version.h>
@@ -51,8 +52,8 @@ struct AcceleratorEntry {
 /// The one symbol of the CUDA part: extern "C" const AcceleratorEntry* lockstep_accelerator_entry();
 inline constexpr const char* accelerator_symbol = "lockstep_accelerator_entry";
 
-/// Versions of lockstep and of the LibTorch headers this is compiled with: both sides of the door must say the same. Not
-/// a function: the CUDA part would find the program's.
+/// Versions of lockstep and of the LibTorch headers this is compiled with: both sides of the door must say the same.
+/// Not a function: the CUDA part would find the program's.
 constexpr const char* accelerator_version = "lockstep " LOCKSTEP_VERSION " with LibTorch " TORCH_VERSION;
 
 /// The GPU for this process alone; tells nobody.

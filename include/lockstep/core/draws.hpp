@@ -85,6 +85,11 @@ class Draws {
                   key0_, key1_);
   }
 
+  /// What at() mixes with the index: key (low, high), stream (low, high). For code that computes blocks by other means.
+  constexpr std::array<std::uint32_t, 4> coordinates() const {
+    return {key0_, key1_, static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)};
+  }
+
  private:
   std::uint32_t key0_, key1_;
   std::uint64_t stream_ = 0;

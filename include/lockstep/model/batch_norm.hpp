@@ -3,9 +3,10 @@
 // Batch norm (Ioffe and Szegedy, 2015) with torch's defaults and state names: epsilon 1e-5, momentum 0.1, running
 // variance unbiased. Statistics in training are taken over the global batch, this rank's part, or groups
 // (BatchNormStats); over the global batch, one sum of 2·channels + 1 doubles in forward and one of 2·channels in
-// backward is exchanged. Input and output: float32 on the CPU, [n, c, h, w] (made channels-last if it is not) or
-// [n, c]; n may be 0 on a rank. Errors: Error for another dtype or device, and for statistics of a single value.
-// One thread calls; kernels use LibTorch's threads.
+// backward is exchanged. Input and output: float32, [n, c, h, w] (made channels-last if it is not) or [n, c]; n may be
+// 0 on a rank. On other devices than the CPU the same by LibTorch's operations, in several passes, without waiting for
+// the device. Errors: Error for another dtype, and for statistics of a single value. One thread calls; kernels use
+// LibTorch's threads.
 #pragma once
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>

@@ -1,7 +1,7 @@
 // Dropout (Srivastava et al., 2014) whose masks are functions of the sample, not of the process that computes it.
 //
-// Input and output: float32 on the CPU, [n, c, h, w] (made channels-last if it is not) or [n, c]; n may be 0 on a rank.
-// Errors: Error for another dtype or device. Memory: one byte an element until backward. One thread calls.
+// Input and output: float32, [n, c, h, w] (made channels-last if it is not) or [n, c]; n may be 0 on a rank. The same
+// mask on every device. Errors: Error for another dtype. Memory: one byte an element until backward. One thread calls.
 #pragma once
 #include <ATen/core/Tensor.h>
 

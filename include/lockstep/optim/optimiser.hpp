@@ -4,9 +4,10 @@
 //   Adam   (Kingma and Ba, 2015): L2 decay is added to the gradient
 //   AdamW  (Loshchilov and Hutter, 2019): decay is decoupled, p −= lr·λ·p
 //
-// Parameters and gradients: float32 on the CPU, dense, of equal strides (GradientBuckets sees to that); the state has
-// the same layout and costs 1 (SGD with momentum) or 2 (Adam) times the parameters' memory. Time O(parameters) a step,
-// one pass. One thread calls; the loops use LibTorch's threads. Every rank makes the same step from the same gradients.
+// Parameters and gradients: float32 on one device, dense, of equal strides (GradientBuckets sees to that); the state
+// has the same layout and costs 1 (SGD with momentum) or 2 (Adam) times the parameters' memory. Time O(parameters) a
+// step, one pass on the CPU. One thread calls; the loops use LibTorch's threads. Every rank makes the same step from
+// the same gradients.
 #pragma once
 #include <ATen/core/Tensor.h>
 
