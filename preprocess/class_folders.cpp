@@ -162,6 +162,8 @@ std::map<std::string, std::string> split_folders(const fs::path& input,
 
 ClassFolders::ClassFolders(fs::path input, std::map<std::string, std::string> folder_as)
     : input_(std::move(input)), folder_as_(std::move(folder_as)) {
+  if (fs::is_regular_file(input_))
+    throw Error("a file, not a folder", input_.string(), "name the folder with the images; --source csv reads tables");
   if (!fs::is_directory(input_)) throw Error("no such folder", input_.string(), "check --input");
 }
 

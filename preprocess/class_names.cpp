@@ -90,7 +90,7 @@ ClassNames parse_class_names(std::string_view text, const std::string& file) {
   Collector collector(file);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) throw Error("an empty file", file, format_hint);
-  if (text[first] == '{') {
+  if (text[first] == '{' || text[first] == '[') {
     read_json(text, file, collector);
   } else {
     read_lines(text, collector);

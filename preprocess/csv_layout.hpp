@@ -19,7 +19,7 @@ namespace lockstep::preprocess {
 /// A table with the folders its images may be in, or a folder of unlabelled images.
 struct CsvPart {
   std::string split;                           ///< "train", "validation", "test"; empty: to be assigned
-  std::filesystem::path table;                 ///< empty: none, all images of folders[0] are unlabelled
+  std::filesystem::path table;                 ///< empty: none, all images of the folders are unlabelled
   std::vector<std::filesystem::path> folders;  ///< existing, the likeliest first; at least one
 };
 

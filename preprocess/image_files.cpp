@@ -16,6 +16,20 @@ namespace {
 
 constexpr int deepest = 24;  // folders below the first; a circle of links would go on for ever
 
+/// As std::filesystem::path::extension(), without making a path: asked several times for each row of a table.
+std::string_view extension_of(std::string_view path) {
+  const std::string_view name = path.substr(path.find_last_of('/') + 1);
+  const std::size_t dot = name.find_last_of('.');
+  return dot == std::string_view::npos || dot == 0 ? std::string_view() : name.substr(dot);
+}
+
+bool is_image_extension(std::string_view extension) {
+  constexpr std::array<std::string_view, 19> known = {"",     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".bmp",
+                                                      ".dib", ".pbm",  ".pgm",  ".ppm",  ".pnm",  ".webp", ".gif",
+                                                      ".tif", ".tiff", ".heic", ".avif", ".jxl"};
+  return std::ranges::find(known, lower_case(extension)) != known.end();
+}
+
 void collect(const fs::path& folder, const fs::path& relative, int depth, std::vector<std::string>& files) {
   if (depth > deepest) {
     throw Error(fmt::format("more than {} folders deep", deepest), folder.string(),
@@ -33,16 +47,11 @@ void collect(const fs::path& folder, const fs::path& relative, int depth, std::v
 
 }  // namespace
 
-bool may_be_image(const fs::path& file) {
-  constexpr std::array<std::string_view, 19> known = {"",     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".bmp",
-                                                      ".dib", ".pbm",  ".pgm",  ".ppm",  ".pnm",  ".webp", ".gif",
-                                                      ".tif", ".tiff", ".heic", ".avif", ".jxl"};
-  return std::ranges::find(known, lower_case(file.extension().string())) != known.end();
-}
+bool may_be_image(const fs::path& file) { return is_image_extension(extension_of(file.native())); }
 
 std::string without_image_extension(const std::string& path) {
-  const std::string extension = fs::path(path).extension().string();
-  return may_be_image(path) ? path.substr(0, path.size() - extension.size()) : path;
+  const std::string_view extension = extension_of(path);
+  return is_image_extension(extension) ? path.substr(0, path.size() - extension.size()) : path;
 }
 
 std::vector<fs::directory_entry> entries_of(const fs::path& folder) {

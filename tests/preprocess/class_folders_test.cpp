@@ -103,6 +103,7 @@ TEST_F(ClassFoldersTest, EmptyClassesAreNamed) {
 
 TEST_F(ClassFoldersTest, MissingInputAndCirclesOfLinksAreErrors) {
   EXPECT_CONTAINS(failure_of([&] { ClassFolders(folder_ / "none", {}); }), "no such folder");
+  EXPECT_CONTAINS(failure_of([&] { ClassFolders(folder_.file("labels.csv", "id,label\n"), {}); }), "--source csv");
   touch("a/1.jpg");
   std::filesystem::create_directory_symlink("../a", folder_ / "a/again");
   EXPECT_CONTAINS(failure(), "link");

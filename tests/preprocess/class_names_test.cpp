@@ -24,6 +24,10 @@ TEST(ClassNames, EveryFormatSaysTheSame) {
   }
 }
 
+TEST(ClassNames, AListNamesTheNumbersFromZero) {
+  EXPECT_EQ(parse_class_names(R"(["cat", "dog"])", "names"), (ClassNames{{"0", "cat"}, {"1", "dog"}}));
+}
+
 TEST(ClassNames, CodesWithBlanksNeedATabOrJson) {
   EXPECT_EQ(parse_class_names("wild cat\tFelis silvestris, cat\n", "names"),
             (ClassNames{{"wild cat", "Felis silvestris"}}));
