@@ -23,11 +23,14 @@ std::string model_table(const RunConfig& config) {
 }
 
 std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input,
-                         const World& world) {
+                         const NetworkRecord& network, const World& world) {
   const SplitEntry& train = manifest.split(config.loader.train_split);
-  return fmt::format("{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}; run {}",
-                     train.samples, manifest.classes.size(), input.side, world.size(), world.size() == 1 ? "" : "s",
-                     config.threads, config.threads == 1 ? "" : "s", config.batch, config.run.string());
+  return fmt::format(
+      "{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}, {:.1f} MiB of gradients a step; run "
+      "{}",
+      train.samples, manifest.classes.size(), input.side, world.size(), world.size() == 1 ? "" : "s", config.threads,
+      config.threads == 1 ? "" : "s", config.batch, static_cast<double>(network.gradient_bytes) / (1 << 20),
+      config.run.string());
 }
 
 std::string closing_line(const RunConfig& config, const TrainingResult& result) {
@@ -55,10 +58,11 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   // Made now that the trainer has found the config to fit the data: a refused command leaves no folder behind.
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
-    folder =
-        RunFolder::create(config.run, options.with_absolute_paths(), record_of(config, manifest, input, world.size()));
+    RunRecord record = record_of(config, manifest, input, world.size());
+    record.network = trainer.network();
+    folder = RunFolder::create(config.run, options.with_absolute_paths(), record);
   }
-  log.info(opening_line(config, manifest, input, world));
+  log.info(opening_line(config, manifest, input, trainer.network(), world));
   const TrainingResult result = trainer.run(folder);
   log.info(closing_line(config, result));
   return result.stopped ? Exit::resumable : Exit::done;

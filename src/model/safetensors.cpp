@@ -13,6 +13,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "model/weight_faults.hpp"
 
 namespace lockstep {
 namespace {
@@ -173,30 +174,21 @@ WeightFile read_safetensors(const std::filesystem::path& path) {
 
 void copy_weights(const WeightFile& from, const std::vector<std::pair<std::string, at::Tensor>>& into,
                   const std::filesystem::path& file) {
-  std::map<std::string, at::Tensor> available(from.tensors.begin(), from.tensors.end());
-  std::vector<std::string> faults;
+  std::map<std::string, at::Tensor> rest(from.tensors.begin(), from.tensors.end());
+  WeightFaults faults;
   for (const auto& [name, tensor] : into) {
-    const auto found = available.find(name);
-    if (found == available.end()) {
-      faults.push_back(fmt::format("{} is missing", name));
-    } else if (found->second.sizes() != tensor.sizes()) {
-      faults.push_back(fmt::format("{} is [{}], the model's [{}]", name, fmt::join(found->second.sizes(), ", "),
-                                   fmt::join(tensor.sizes(), ", ")));
+    const auto found = rest.find(name);
+    if (found == rest.end()) {
+      faults.missing.push_back(name);
+      continue;
     }
-    if (found != available.end()) available.erase(found);
+    if (found->second.sizes() != tensor.sizes()) faults.add_shape(name, found->second.sizes(), tensor.sizes());
+    rest.erase(found);
   }
-  if (faults.empty()) {
-    for (const auto& [name, tensor] : available) faults.push_back(fmt::format("{} is not in the model", name));
-  }
-  if (!faults.empty()) {
-    const std::size_t shown = std::min<std::size_t>(faults.size(), 8);
-    throw Error(fmt::format("the weights are of another model: {}{}",
-                            fmt::join(faults.begin(), faults.begin() + static_cast<std::ptrdiff_t>(shown), "; "),
-                            shown < faults.size() ? fmt::format("; and {} more", faults.size() - shown) : ""),
-                file.string(), "give the weights of this model, or the model of these weights");
-  }
+  for (const auto& [name, tensor] : rest) faults.unexpected.push_back(name);
+  if (faults.any()) faults.raise(file);
   const at::NoGradGuard no_grad;
-  available = {from.tensors.begin(), from.tensors.end()};
+  const std::map<std::string, at::Tensor> available(from.tensors.begin(), from.tensors.end());
   for (const auto& [name, tensor] : into) at::Tensor(tensor).copy_(available.at(name));
 }
 

@@ -23,6 +23,11 @@ std::string RunRecord::to_json() const {
   json["ranks"] = ranks;
   json["threads_per_rank"] = threads_per_rank;
   json["device"] = device;
+  json["network"] = {{"model", network.model},
+                     {"parameters", network.parameters},
+                     {"frozen_parameters", network.frozen_parameters},
+                     {"gradient_bytes", network.gradient_bytes},
+                     {"frozen", network.frozen}};
   return json.dump(2) + "\n";
 }
 
@@ -46,6 +51,9 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
     record.ranks = json.at("ranks");
     record.threads_per_rank = json.at("threads_per_rank");
     record.device = json.value("device", record.device);
+    const auto& network = json.at("network");
+    record.network = {network.at("model"), network.at("parameters"), network.at("frozen_parameters"),
+                      network.at("gradient_bytes"), network.at("frozen").get<std::vector<std::string>>()};
     return record;
   } catch (const nlohmann::json::exception& error) {
     throw Error(fmt::format("not the record of a run: {}", json_fault(error)), where, "name the folder of a run");

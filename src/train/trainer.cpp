@@ -9,7 +9,9 @@
 #include "lockstep/data/loader.hpp"
 #include "lockstep/data/sampler.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
+#include "lockstep/model/freezing.hpp"
 #include "lockstep/model/make_model.hpp"
+#include "lockstep/model/pretrained.hpp"
 #include "lockstep/model/safetensors.hpp"
 #include "train/epoch_report.hpp"
 
@@ -79,6 +81,7 @@ struct Trainer::State {
   ImageTransform transform{manifest.shape, input.side, input.scale};
   StepPlan plan{train.samples(), config.batch, config.model.batch_norm_stats.granularity()};
   std::shared_ptr<Model> model;
+  TrainedPart trained;
   std::unique_ptr<TrainingStep> step;
   std::optional<JsonLog> json;
   std::unique_ptr<Loader> loader;
@@ -96,8 +99,14 @@ struct Trainer::State {
       judged.emplace(config.loader.data, manifest, config.loader.eval_split);
     const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
     model = make_model(config.model, shape, config.seed);
+    if (!config.model.weights.empty() && channels.control->rank() == 0) {
+      const std::filesystem::path& file = config.model.weights;
+      log.info(describe(start_from(read_safetensors(file), *model, file), file));
+    }
     model->to(channels.gradients->device());
     broadcast_parameters(*channels.gradients, state_of(*model));
+    trained = freeze(*model, config.model.freeze);
+    if (config.model.freeze.fraction > 0) log.info(trained.description());
     step = std::make_unique<TrainingStep>(*model, config, channels);
     result.metric = judged ? std::string(name_of(config.metric)) : "training loss";
   }
@@ -223,6 +232,17 @@ Trainer::Trainer(const RunConfig& config, const Manifest& manifest, RankCommunic
 Trainer::~Trainer() = default;
 
 Model& Trainer::model() { return *state_->model; }
+
+NetworkRecord Trainer::network() const {
+  const TrainedPart& part = state_->trained;
+  NetworkRecord record{std::string(name_of(state_->config.model.kind)),
+                       part.elements(),
+                       part.frozen_elements(),
+                       state_->step->gradients().bytes(),
+                       {}};
+  for (std::size_t i = 0; i < part.frozen; ++i) record.frozen.push_back(part.parameters[i].name);
+  return record;
+}
 
 TrainingResult Trainer::run(std::optional<RunFolder> folder) {
   State& s = *state_;

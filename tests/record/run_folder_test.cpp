@@ -16,7 +16,18 @@ namespace {
 using testing::TemporaryFolder;
 
 RunRecord some_record() {
-  return {"/data/set", "0123", {"a", "b"}, {8, 8, 3}, 6, 8, {1.5f, 2.5f, 0.1f}, {1, 1, 3}, 2, 4};
+  return {"/data/set",
+          "0123",
+          {"a", "b"},
+          {8, 8, 3},
+          6,
+          8,
+          {1.5f, 2.5f, 0.1f},
+          {1, 1, 3},
+          2,
+          4,
+          "cpu",
+          {"resnet18", 100, 40, 240, {"conv1.weight"}}};
 }
 
 Options some_options() { return Options::from_values(Command::train, {{"data", "d"}, {"lr", "0.125"}}); }

@@ -24,6 +24,8 @@ class BatchNormActivation : public torch::nn::Module {
   BatchNormActivation(std::int64_t channels, std::optional<Activation> activation, BatchNormStats stats);
   at::Tensor forward(const at::Tensor& x, const BatchContext& context);
   BatchNormStats stats() const { return stats_; }
+  /// Neither weight nor bias is trained: the running statistics are used in training too, and left alone.
+  bool frozen() const { return !weight.requires_grad() && !bias.requires_grad(); }
 
   at::Tensor weight, bias;               ///< [channels], parameters
   at::Tensor running_mean, running_var;  ///< [channels], buffers

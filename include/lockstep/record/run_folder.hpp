@@ -14,6 +14,14 @@
 
 namespace lockstep {
 
+/// What a run records about its network, for people and for studies of freezing.
+struct NetworkRecord {
+  std::string model;  ///< its kind, as --model says it
+  std::int64_t parameters = 0, frozen_parameters = 0;
+  std::int64_t gradient_bytes = 0;  ///< what the ranks sum in each step
+  std::vector<std::string> frozen;  ///< parameter tensors that keep their weights
+};
+
 /// What a run records about its data and input, for everything that later uses its weights.
 struct RunRecord {
   static constexpr int format_version = 1;
@@ -26,6 +34,7 @@ struct RunRecord {
   std::vector<float> mean, std;            ///< [channel]: input is (x − mean) / std on the scale 0 … 255
   std::int64_t ranks = 0, threads_per_rank = 0;
   std::string device = "cpu";  ///< what the ranks computed on
+  NetworkRecord network;
 
   std::string to_json() const;
   static RunRecord from_json(std::string_view text, const std::string& where);

@@ -57,6 +57,8 @@ class Trainer {
   /// Once. `folder`: rank 0's; none where nothing is to be written.
   TrainingResult run(std::optional<RunFolder> folder);
   Model& model();
+  /// What run.json says of the network.
+  NetworkRecord network() const;
 
  private:
   struct State;
