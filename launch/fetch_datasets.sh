@@ -62,8 +62,9 @@ has_checksum() { [[ $(sha256sum <"$1" | cut -d ' ' -f 1) == "$2" ]]; }  # FILE S
 # download URL PARTIAL BYTES: goes on where PARTIAL ends, if the server can. One line on stderr when it fails.
 download() {
   "$python" - "$@" <<'PYTHON'
-import http.client, os, sys, time, urllib.error, urllib.request
+import http.client, os, signal, sys, time, urllib.error, urllib.request
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, and the script with it, without a traceback
 url, partial, expected = sys.argv[1], sys.argv[2], int(sys.argv[3])
 have = os.path.getsize(partial) if os.path.exists(partial) else 0
 request = urllib.request.Request(url, headers={"User-Agent": "lockstep"})
@@ -74,7 +75,7 @@ try:
         resumed = getattr(answer, "status", None) == 206
         got, told = have if resumed else 0, time.monotonic()
         with open(partial, "ab" if resumed else "wb") as file:
-            while got <= expected and (block := answer.read(1 << 20)):
+            while got <= expected and (block := answer.read(1 << 16)):
                 file.write(block)
                 got += len(block)
                 if sys.stderr.isatty() and time.monotonic() - told > 0.5:

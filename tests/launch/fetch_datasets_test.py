@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -22,11 +23,14 @@ ARCHIVE, UNPACKED = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a dictionary of bytes. `cut` ends each answer after that many bytes; `ranges` understands Range."""
+    """Serves a dictionary of bytes. `cut` ends each answer after that many bytes, when `go_on` is set; `ranges`: understands
+    Range."""
 
     def __init__(self, files):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.cut, self.ranges, self.requests = dict(files), None, True, []
+        self.go_on = threading.Event()
+        self.go_on.set()
         self.url = f"http://127.0.0.1:{self.server_port}/sets"
 
 
@@ -43,6 +47,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - begin))
         self.end_headers()
         self.wfile.write(content[begin:][:self.server.cut])
+        self.wfile.flush()
+        self.server.go_on.wait(30)
 
     def log_message(self, *words):
         pass
@@ -128,6 +134,33 @@ class FetchDatasets(unittest.TestCase):
         self.server.cut = None
         self.assert_complete(self.fetch("mnist"), IMAGES, LABELS)
         self.assertIn((f"/sets/{IMAGES}", "bytes=100000-"), self.server.requests)
+
+    def test_an_interrupted_run_leaves_what_the_next_one_goes_on_from(self):
+        self.server.cut = 1 << 17
+        self.server.go_on.clear()  # the connection stays open, as on a slow line
+        run = subprocess.Popen(self.command("mnist"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               start_new_session=True)
+        partial, deadline = self.output / f"{IMAGES}.partial", time.monotonic() + 30
+        while not (partial.exists() and partial.stat().st_size == 1 << 17) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        said = run.communicate(timeout=30)[0]
+        self.assertNotEqual(run.returncode, 0)
+        self.assertNotIn("Traceback", said)
+        self.assertEqual(len(self.server.requests), 1, "it went on to the next file or address")
+        self.assertEqual(partial.stat().st_size, 1 << 17)
+        self.assertFalse((self.output / IMAGES).exists())
+        self.server.cut = None
+        self.server.go_on.set()
+        self.assert_complete(self.fetch("mnist"), IMAGES, LABELS)
+
+    def test_too_little_space_is_said_before_anything_is_fetched(self):
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin/df").write_text("#!/bin/bash\nprintf 'Avail\\n0\\n'\n")
+        (self.folder / "bin/df").chmod(0o755)
+        result = self.fetch("mnist", PATH=f"{self.folder}/bin:{os.environ['PATH']}")
+        self.assert_error(result, "mnist needs 1 MB free, 0 MB are", str(self.output), "--output")
+        self.assertEqual(self.server.requests, [])
 
     def test_a_server_without_ranges_starts_anew(self):
         self.output.mkdir()
