@@ -31,7 +31,9 @@ std::vector<std::string> ImageIndex::find(std::string_view name) const {
   const std::string wanted = with_forward_slashes(name);
   std::vector<std::string> found = fitting(wanted);
   if (!found.empty()) return found;
-  const std::string prefix = fs::absolute(folder_ / "").lexically_normal().parent_path().filename().string() + "/";
+  const fs::path absolute = fs::absolute(folder_ / "").lexically_normal();
+  if (wanted.starts_with('/')) return fitting(fs::path(wanted).lexically_relative(absolute).string());
+  const std::string prefix = absolute.parent_path().filename().string() + "/";
   return wanted.starts_with(prefix) ? fitting(wanted.substr(prefix.size())) : found;
 }
 

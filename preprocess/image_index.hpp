@@ -1,9 +1,9 @@
 // All image files of a folder, to be found by the names that a table gives them.
 //
 // A name fits a file, the first that applies: its path below the folder; that path without the image extension; and, if
-// the name has no folder in it, the file's own name at any depth, with or without extension. A leading "./" or the
-// folder's own name ("train/1.jpg" for 1.jpg in train/) and backslashes are understood. Upper and lower case differ.
-// Immutable after construction; memory about 200 bytes a file.
+// the name has no folder in it, the file's own name at any depth, with or without extension. A leading "./", the
+// folder's own name ("train/1.jpg" for 1.jpg in train/), its absolute path and backslashes are understood. Upper and
+// lower case differ. Immutable after construction; memory about 200 bytes a file.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -4,7 +4,8 @@
 // writing one while it decodes the next; rank 0 writes images.h5 and, last, the manifest. After each round of shards
 // the ranks exchange what they found, so a failure on one ends all, and rank 0 removes what was made. The bytes of the
 // result depend on input, settings and the versions of the codecs, not on ranks or threads. Memory per rank: two shards
-// of raw images, one picture per thread, about 250 bytes per image of the listing.
+// of raw images, one picture per thread, and on rank 0 about 1.1 kB per image (1.3 kB from a CSV; at the peak, measured
+// with 100,000 images on 2026-11-21).
 #pragma once
 #include "lockstep/comm/world.hpp"
 #include "lockstep/core/log.hpp"

@@ -194,6 +194,8 @@ TEST(ImageIndex, FindsByPathNameAndStem) {
   EXPECT_EQ(index.find("plain"), Names{"plain"});
   EXPECT_EQ(index.find("pics/sub/b.PNG"), Names{"sub/b.PNG"});
   EXPECT_EQ(index.find(".\\sub\\b.PNG"), Names{"sub/b.PNG"});
+  EXPECT_EQ(index.find((folder / "pics/sub/a").string()), Names{"sub/a.png"});
+  EXPECT_TRUE(index.find((folder / "else/a").string()).empty());
   EXPECT_TRUE(index.find("a.bmp").empty());
   EXPECT_TRUE(index.find("other/a").empty());
   EXPECT_TRUE(index.find("n").empty());

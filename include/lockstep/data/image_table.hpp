@@ -1,7 +1,7 @@
 // images.h5: one row per source image that packing met, refused ones included. Read by audits and by predict only.
 //
 //   /path    UTF-8 strings relative to the input folder (bytes as the file system has them), or a name such as
-//            "train:123" (the 124th image of an IDX file) or "generated:123"
+//            "train:123" (the 124th image of an IDX file), "data_batch_1:123" (CIFAR) or "generated:123"
 //   /split   UTF-8 strings; empty for refused images
 //   /label   int32, −1 where unknown
 //   /width, /height   int32, of the source image; 0 where it could not be read
