@@ -122,9 +122,20 @@ class Assembly {
     listing_.classes = classes_of(labels, table.file);
     for (std::size_t i = 0; i < listing_.classes.size(); ++i)
       labels_[listing_.classes[i]] = static_cast<std::int32_t>(i);
+    note_similar_classes();
     listing_.decided = {{"csv-name", table.columns[columns.name]},
                         {"csv-label", table.columns[*columns.label]},
                         {"csv-separator", table.separator_name()}};
+  }
+
+  /// "Pug" and "pug" may be meant so, or one of them is a slip.
+  void note_similar_classes() {
+    std::map<std::string, std::string> seen;  // in small letters → as written
+    for (const std::string& name : listing_.classes) {
+      const auto [other, fresh] = seen.try_emplace(lower_case(name), name);
+      if (fresh) continue;
+      listing_.notes.push_back(fmt::format("the classes '{}' and '{}' differ by case only", other->second, name));
+    }
   }
 
   void add_row(const CsvRow& row, const CsvTable& table, const CsvColumns& columns, const ImageIndex& index,

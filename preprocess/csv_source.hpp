@@ -2,13 +2,14 @@
 //
 // Layouts: csv_layout.hpp; columns: csv_columns.hpp; how a name finds its file: image_index.hpp. Of the folders that
 // may hold a table's images the one is taken in which most names find one file; notes say which, and which columns.
-// Classes are the training tables' labels in order of their numbers if all are numbers, else in byte order. Ids follow
-// the tables' rows: training, validation, test. Images of a test table without labels (no such column, or nothing in
-// it) and of a folder test/ without table are unlabelled samples. Images that no row names are counted in a note and
-// left out.
+// Classes are the training tables' labels in order of their numbers if all are numbers, else in byte order; a note
+// names those that differ by case only. Ids follow the tables' rows: training, validation, test. Images of a test table
+// without labels (no such column, or nothing in it) and of a folder test/ without table are unlabelled samples. Images
+// that no row names are counted in a note and left out. list() reads everything, picture() one file.
+//
 // Errors, each with the table, the lines of the first few and their count: names without file or with several, two rows
 // for one file (also in two tables), an empty name or label, a class that the training does not have, labels such as 1
-// and 01, no row; and those of the files named above. list() reads everything, picture() one file.
+// and 01, no row; and those of the files named above.
 #pragma once
 #include <filesystem>
 

@@ -110,6 +110,14 @@ TEST_F(CsvSourceTest, NumbersAreOrderedAsNumbersTextsAsBytes) {
   EXPECT_CONTAINS(failure_of([] { classes_of({"1", "2", "01"}, "t.csv"); }), "are the same number · t.csv");
 }
 
+TEST_F(CsvSourceTest, ClassesThatDifferByCaseAreNoted) {
+  touch({"train/1.png", "train/2.png", "train/3.png"});
+  folder_.file("train.csv", "id,label\n1,pug\n2,Pug\n3,akita\n");
+  const Listing listing = list();
+  EXPECT_EQ(listing.classes, (Names{"Pug", "akita", "pug"}));
+  EXPECT_TRUE(notes(listing, "the classes 'Pug' and 'pug' differ by case only"));
+}
+
 TEST_F(CsvSourceTest, NamesWithoutFileAreCountedAndListed) {
   touch({"train/1.png"});
   std::string rows = "id,label\n1,x\n";
