@@ -228,14 +228,13 @@ at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext&
   const auto record = c10::make_intrusive<NormRecord>();
   const std::optional<Curve> curve = fused_curve(activation_);
   record->curve = curve.value_or(Curve::identity);
-  const bool from_batch = context.training && !frozen();
-  record->from_batch = from_batch;
-  record->global = from_batch && stats_.over == BatchNormStats::Over::global_batch;
+  record->from_batch = measures(context);
+  record->global = record->from_batch && stats_.over == BatchNormStats::Over::global_batch;
   record->sum_over_ranks = context.sum_over_ranks;
   {
     const at::NoGradGuard no_grad;
     const Rows rows = as_rows(x.detach(), "batch norm");
-    if (from_batch) {
+    if (record->from_batch) {
       record->groups = training_groups(rows, stats_, context);
       update_running(*this, record->groups, group_share(stats_, context));
     } else {

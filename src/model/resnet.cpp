@@ -1,6 +1,7 @@
 #include "lockstep/model/resnet.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <cmath>
 
@@ -20,6 +21,21 @@ struct Place {
   Place below(const std::string& name) const { return {prefix + name + ".", seed, stats}; }
 };
 
+/// Into how many bands of rows to cut each of `samples` images, `height` rows high, before a 1×1 convolution of stride
+/// 1. LibTorch sends one to oneDNN only from 16 samples or with several threads, else to a slower product of matrices;
+/// bands of the same memory pass for samples (a ResNet50's step of 8 images on one thread, 2026-11-21: see the README).
+std::int64_t bands_of(std::int64_t samples, std::int64_t height) {
+  if (samples == 0 || samples >= 16 || at::get_num_threads() > 1) return 1;
+  std::int64_t bands = 1;
+  while (bands < height && (samples * bands < 16 || height % bands != 0)) ++bands;
+  return bands;
+}
+
+/// Images [n, c, h, w], channels-last, as [n·bands, c, h / bands, w] and back: views.
+at::Tensor with_samples(const at::Tensor& images, std::int64_t samples, std::int64_t height) {
+  return images.permute({0, 2, 3, 1}).reshape({samples, height, images.size(3), images.size(1)}).permute({0, 3, 1, 2});
+}
+
 class Convolution : public torch::nn::Module {
  public:
   Convolution(const ConvSpec& spec, const Place& place) : stride_(spec.stride), padding_(spec.kernel / 2) {
@@ -28,7 +44,13 @@ class Convolution : public torch::nn::Module {
                                               place.seed, place.prefix + "weight");
     weight_ = register_parameter("weight", initial.contiguous(at::MemoryFormat::ChannelsLast));
   }
-  at::Tensor forward(const at::Tensor& x) const { return at::conv2d(x, weight_, {}, stride_, padding_); }
+  at::Tensor forward(const at::Tensor& x) const {
+    const std::int64_t samples = x.size(0), height = x.size(2);
+    const bool pointwise = padding_ == 0 && stride_ == 1 && x.is_cpu();
+    const std::int64_t bands = pointwise ? bands_of(samples, height) : 1;
+    if (bands == 1) return at::conv2d(x, weight_, {}, stride_, padding_);
+    return with_samples(at::conv2d(with_samples(x, samples * bands, height / bands), weight_), samples, height);
+  }
 
  private:
   at::Tensor weight_;

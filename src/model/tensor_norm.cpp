@@ -209,13 +209,13 @@ at::Tensor batch_norm(BatchNormActivation& layer, std::optional<Activation> acti
   check(x);
   const auto record = c10::make_intrusive<Record>();
   record->curve = activation;
-  record->from_batch = context.training;
-  record->global = context.training && layer.stats().over == BatchNormStats::Over::global_batch;
+  record->from_batch = layer.measures(context);
+  record->global = record->from_batch && layer.stats().over == BatchNormStats::Over::global_batch;
   record->sum_over_ranks = context.sum_over_ranks;
   {
     const at::NoGradGuard no_grad;
     const at::Tensor values = x.detach();
-    if (context.training) {
+    if (record->from_batch) {
       record->groups = measure_all(values, layer.stats(), context);
       update_running(layer, record->groups, group_share(layer.stats(), context));
     } else {

@@ -42,7 +42,7 @@ struct Outcome {
 enum class Path { kernels, tensors };
 
 Outcome run(Path path, const at::Tensor& x, std::optional<Activation> activation, BatchNormStats stats,
-            const BatchContext& context) {
+            const BatchContext& context, bool frozen = false) {
   const std::int64_t channels = x.size(1);
   BatchNormActivation layer(channels, activation, stats);
   {
@@ -51,6 +51,7 @@ Outcome run(Path path, const at::Tensor& x, std::optional<Activation> activation
     layer.bias.copy_(random({channels}, 2));
     layer.running_mean.copy_(random({channels}, 5));
     layer.running_var.copy_(random({channels}, 6).abs() + 0.5);
+    for (at::Tensor& parameter : layer.parameters()) parameter.set_requires_grad(!frozen);
   }
   const at::Tensor mine = x.clone().requires_grad_(true);
   const at::Tensor y =
@@ -96,6 +97,19 @@ INSTANTIATE_TEST_SUITE_P(Shapes, TensorNorms,
                                            NormCase{Activation::silu, {4, 16, 8, 8}},
                                            NormCase{Activation::mish, {6, 33, 7, 7}},
                                            NormCase{Activation::mish, {16, 10}}, NormCase{Activation::relu, {70, 5}}));
+
+TEST(TensorNorm, FrozenKeepsItsStatistics) {
+  const at::Tensor x = random({4, 7, 5, 5}, 3);
+  for (const Path path : {Path::tensors, Path::kernels}) {
+    const Outcome judged = run(path, x, Activation::relu, {}, BatchContext{}),
+                  frozen = run(path, x, Activation::relu, {}, training(4, {4}), true);
+    EXPECT_TRUE(frozen.y.equal(judged.y));
+    EXPECT_TRUE(frozen.dx.equal(judged.dx));
+    EXPECT_TRUE(frozen.mean.equal(judged.mean) && frozen.variance.equal(judged.variance));
+    EXPECT_EQ(frozen.tracked.item<std::int64_t>(), 0);
+    EXPECT_FALSE(frozen.dw.defined() || frozen.db.defined());
+  }
+}
 
 TEST(TensorNorm, GeluFollowsTheNorm) {
   const at::Tensor x = random({4, 7, 5, 5}, 3);

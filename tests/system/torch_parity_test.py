@@ -84,17 +84,23 @@ class Training(Parity):
                 self.assertGreater(abs(expected[0] - alone) / alone, 1e-4, "statistics of each rank can't be told apart")
 
     def test_gradients_of_one_step(self):
-        for model in SHAPES:
-            case = next(case for case in CASES if case["model"] == model) | {"steps": 1}
+        shallow = [next(case for case in CASES if case["model"] == model) for model in SHAPES]
+        for case in (*shallow, shallow[-1] | {"model": "resnet50"}):  # with bottlenecks
+            # Few values near relu's kink: one that rounding puts on its other side changes a tensor's gradient by 1e-2, PyTorch's
+            # too from one memory format to the other (2026-11-21). The losses above have the kinks.
+            case, model = case | {"steps": 1, "norm_bias": 4}, case["model"]
             expected = reference.train(case)[1]
             found = self.lockstep(case, reference.make_model(case))
+            # a norm's bias has almost no gradient where another norm follows and relu passes it on
+            negligible = 1e-3 * max(gradient.norm().item() for gradient in expected.values())
             errors = {}
             for name, gradient in expected.items():
-                errors[name] = relative_error(found["gradient." + name.replace(".affine.", ".")], gradient)
+                difference = found["gradient." + name.replace(".affine.", ".")] - gradient
+                errors[name] = (difference.norm() / (gradient.norm() + negligible)).item()
             worst = max(errors, key=errors.get)
             print(f"{model}: largest error of a gradient {errors[worst]:.1e} ({worst})")
             with self.subTest(model=model, name=worst):
-                self.assertLess(errors[worst], 1e-4)
+                self.assertLess(errors[worst], 2e-4)  # PyTorch in two memory formats: 1e-4
 
 
 class Logits(Parity):

@@ -3,7 +3,7 @@
     python torch_reference.py CASES.json STORE RANK RANKS RESULT.json    one process of DistributedDataParallel (gloo)
 
 A case is a dictionary: model (cnn or one of torchvision's ResNets), optimiser (adam or sgd), lr, decay, steps, batch,
-side, classes, seed.
+side, classes, seed; norm_bias, the initial bias of a ResNet's batch norms.
 """
 import json
 import os
@@ -61,6 +61,8 @@ def make_model(case):
     for name, parameter in model.named_parameters():
         if name.endswith(BRANCH_END[case["model"]]):
             nn.init.constant_(parameter, 0.2)
+        if name.endswith(".bias") and not name.startswith("fc."):
+            nn.init.constant_(parameter, case.get("norm_bias", 0))
     return model
 
 

@@ -26,6 +26,8 @@ class BatchNormActivation : public torch::nn::Module {
   BatchNormStats stats() const { return stats_; }
   /// Neither weight nor bias is trained: the running statistics are used in training too, and left alone.
   bool frozen() const { return !weight.requires_grad() && !bias.requires_grad(); }
+  /// Whether a forward pass takes its statistics from the batch.
+  bool measures(const BatchContext& context) const { return context.training && !frozen(); }
 
   at::Tensor weight, bias;               ///< [channels], parameters
   at::Tensor running_mean, running_var;  ///< [channels], buffers
