@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "data/device_feed.hpp"
 #include "lockstep/core/stopwatch.hpp"
 
 namespace lockstep {
@@ -33,6 +34,7 @@ struct Loader::State {
   Draw draw;
   Requests requests;
   std::size_t prefetch;
+  bool pinned;  // memory that a GPU copies from by itself
 
   std::mutex mutex;
   std::condition_variable work, ready;
@@ -40,19 +42,29 @@ struct Loader::State {
   std::vector<at::Tensor> memory;              // batch memory to be reused
   bool ended = false, stopping = false;
   std::exception_ptr request_failure;
-  double waited = 0;
   std::vector<std::thread> threads;
 
-  State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p)
-      : split(s), transform(t), draw(std::move(d)), requests(std::move(r)), prefetch(p) {}
+  State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p, bool pin)
+      : split(s), transform(t), draw(std::move(d)), requests(std::move(r)), prefetch(p), pinned(pin) {}
   /// Joins the workers, also when the system refused to start the last of them.
   ~State() {
-    {
-      const std::lock_guard lock(mutex);
-      stopping = true;
-    }
-    work.notify_all();
+    stop();
     for (std::thread& thread : threads) thread.join();
+  }
+
+  /// Whoever waits for work or for a batch goes home.
+  void stop() {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+    work.notify_all();
+    ready.notify_all();
+  }
+
+  /// The next batch on the host, or nothing after the last.
+  std::optional<Batch> take();
+
+  at::Tensor fresh_memory(std::int64_t numel, at::ScalarType dtype) const {
+    return at::empty({numel}, at::TensorOptions().dtype(dtype).pinned_memory(pinned));
   }
 
   /// float32 [n, c, side, side] channels-last, from memory nobody else holds or fresh.
@@ -65,7 +77,7 @@ struct Loader::State {
       return block.narrow(0, 0, wanted).view({samples, side, side, channels}).permute({0, 3, 1, 2});
     }
     std::erase_if(memory, [&](const at::Tensor& block) { return block.storage().use_count() == 1; });  // all too small
-    memory.push_back(at::empty({wanted}, at::kFloat));
+    memory.push_back(fresh_memory(wanted, at::kFloat));
     return memory.back().view({samples, side, side, channels}).permute({0, 3, 1, 2});
   }
 
@@ -90,7 +102,7 @@ struct Loader::State {
     pending->batch.epoch = pending->request.epoch;
     pending->batch.step = pending->request.step;
     pending->batch.images = batch_memory(samples);
-    pending->batch.labels = at::empty({samples}, at::kLong);
+    pending->batch.labels = fresh_memory(samples, at::kLong);
     pending->batch.ids.resize(static_cast<std::size_t>(samples));
     queue.push_back(std::move(pending));
     if (samples == 0) ready.notify_all();
@@ -146,34 +158,43 @@ struct Loader::State {
   }
 };
 
-Loader::Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests,
-               std::int64_t threads, std::int64_t prefetch)
-    : state_(std::make_unique<State>(split, transform, std::move(draw), std::move(requests),
-                                     static_cast<std::size_t>(prefetch))) {
-  for (std::int64_t i = 0; i < threads; ++i)
-    state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
-}
-
-Loader::~Loader() = default;
-
-std::optional<Batch> Loader::next() {
-  std::unique_lock lock(state_->mutex);
-  const Stopwatch watch;
-  state_->ready.wait(lock,
-                     [this] { return state_->queue.empty() ? state_->ended : state_->queue.front()->complete(); });
-  state_->waited += watch.seconds();
-  if (state_->queue.empty()) {
-    if (state_->request_failure) std::rethrow_exception(state_->request_failure);
+std::optional<Batch> Loader::State::take() {
+  std::unique_lock lock(mutex);
+  ready.wait(lock, [this] { return stopping || (queue.empty() ? ended : queue.front()->complete()); });
+  if (stopping) return std::nullopt;
+  if (queue.empty()) {
+    if (request_failure) std::rethrow_exception(request_failure);
     return std::nullopt;
   }
-  const std::shared_ptr<Pending> pending = state_->queue.front();
-  state_->queue.pop_front();
+  const std::shared_ptr<Pending> pending = queue.front();
+  queue.pop_front();
   lock.unlock();
-  state_->work.notify_all();
+  work.notify_all();
   if (pending->failure) std::rethrow_exception(pending->failure);
   return std::move(pending->batch);
 }
 
-double Loader::waited_seconds() const { return state_->waited; }
+Loader::Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests,
+               std::int64_t threads, std::int64_t prefetch, c10::Device device)
+    : state_(std::make_unique<State>(split, transform, std::move(draw), std::move(requests),
+                                     static_cast<std::size_t>(prefetch), !device.is_cpu())) {
+  for (std::int64_t i = 0; i < threads; ++i)
+    state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
+  if (device.is_cpu()) return;
+  constexpr std::size_t ahead = 2;  // one that is ready, one on its way
+  feed_ = std::make_unique<DeviceFeed>([state = state_.get()] { return state->take(); }, copy_to(device), ahead);
+}
+
+Loader::~Loader() { state_->stop(); }  // then the feed ends, then the workers
+
+std::optional<Batch> Loader::next() {
+  const Stopwatch watch;
+  std::optional<Batch> batch = feed_ ? feed_->next() : state_->take();
+  waited_ += watch.seconds();
+  if (feed_ && batch) hand_over(*batch);
+  return batch;
+}
+
+double Loader::waited_seconds() const { return waited_; }
 
 }  // namespace lockstep

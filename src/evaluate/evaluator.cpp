@@ -38,7 +38,7 @@ struct Findings {
   std::exception_ptr failure;
 
   void add(const Batch& batch, const at::Tensor& logits, bool with_scores) {
-    const at::Tensor dense = logits.contiguous();
+    const at::Tensor dense = logits.cpu().contiguous(), labels = batch.labels.cpu();
     if (!at::isfinite(dense).all().item<bool>()) {
       throw Error(fmt::format("the network's scores of block {} are not finite", batch.step), "evaluation",
                   "the training has diverged: lower --lr, or use the weights of an earlier epoch");
@@ -47,7 +47,7 @@ struct Findings {
     const auto classes = static_cast<std::size_t>(dense.size(1));
     const std::lock_guard lock(mutex);
     for (std::size_t i = 0; i < batch.ids.size(); ++i) {
-      const std::int64_t label = batch.labels.const_data_ptr<std::int64_t>()[i];
+      const std::int64_t label = labels.const_data_ptr<std::int64_t>()[i];
       if (label < 0) continue;
       predictions.push_back(predict({dense.const_data_ptr<float>() + i * classes, classes}, batch.ids[i], label));
       if (!with_scores) continue;
@@ -155,10 +155,13 @@ Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& 
   Findings findings;
   {
     const SingleThreadedKernels single;
+    const c10::Device device = device_of(model);
     Loader loader(split, transform, draw, block_requests(split, communicator.rank(), communicator.size()),
-                  settings.threads, settings.threads + 1);
+                  settings.threads, settings.threads + 1, device);
     std::mutex loader_mutex;
-    run_on_threads(settings.threads, [&] { run_blocks(model, loader, loader_mutex, settings.auc, findings); });
+    // A GPU takes one block after the other, whoever asks.
+    run_on_threads(device.is_cpu() ? settings.threads : 1,
+                   [&] { run_blocks(model, loader, loader_mutex, settings.auc, findings); });
   }
   if (findings.failure) std::rethrow_exception(findings.failure);
   const std::vector<Prediction> all = gather_predictions(findings.predictions, communicator);

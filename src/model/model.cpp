@@ -9,4 +9,9 @@ std::vector<std::pair<std::string, at::Tensor>> state_of(const Model& model) {
   return state;
 }
 
+c10::Device device_of(const Model& model) {
+  const std::vector<at::Tensor> parameters = model.parameters();
+  return parameters.empty() ? c10::Device(c10::kCPU) : parameters.front().device();
+}
+
 }  // namespace lockstep

@@ -252,7 +252,8 @@ TrainingResult Trainer::run(std::optional<RunFolder> folder) {
   const std::int64_t threads = s.config.loader.threads == 0 ? s.config.threads : s.config.loader.threads;
   s.loader = std::make_unique<Loader>(
       s.train, s.transform, [&s](std::int64_t epoch, std::int64_t id) { return s.draw(epoch, id); },
-      training_requests(s.config, s.plan, s.train.samples(), rank, ranks), threads, s.config.loader.prefetch);
+      training_requests(s.config, s.plan, s.train.samples(), rank, ranks), threads, s.config.loader.prefetch,
+      s.channels.gradients->device());
   for (std::int64_t epoch = 0; epoch < s.config.epochs && !s.result.stopped; ++epoch) {
     EpochTally tally;
     s.result.stopped = !s.run_steps(epoch, tally);

@@ -31,4 +31,7 @@ class Model : public torch::nn::Module {
 /// Parameters and buffers by name, in registration order; they share memory with the model.
 std::vector<std::pair<std::string, at::Tensor>> state_of(const Model& model);
 
+/// Where the model's parameters lie: Module::to(device) moves them all.
+c10::Device device_of(const Model& model);
+
 }  // namespace lockstep
