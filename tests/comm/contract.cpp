@@ -29,6 +29,14 @@ at::Tensor total(std::int64_t numel, int ranks, at::ScalarType dtype) {
   return sum.to(dtype);
 }
 
+/// What this rank holds, where the communicator exchanges it.
+at::Tensor mine_of(const Communicator& communicator, std::int64_t numel, at::ScalarType dtype) {
+  return values(numel, communicator.rank(), dtype).to(communicator.device());
+}
+
+/// Compared on the CPU, wherever `found` lies.
+bool same_values(const at::Tensor& found, const at::Tensor& expected) { return found.cpu().equal(expected); }
+
 std::string on(const Communicator& communicator, std::int64_t numel, at::ScalarType dtype) {
   return communicator.place().text() + ", " + std::to_string(numel) + " " + c10::toString(dtype);
 }
@@ -56,9 +64,9 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 void check_sums(Communicator& communicator) {
   for_all(combined_types, [&](std::int64_t numel, at::ScalarType dtype) {
-    at::Tensor mine = values(numel, communicator.rank(), dtype);
+    at::Tensor mine = mine_of(communicator, numel, dtype);
     communicator.sum(mine).wait();
-    EXPECT_TRUE(mine.equal(total(numel, communicator.size(), dtype))) << on(communicator, numel, dtype);
+    EXPECT_TRUE(same_values(mine, total(numel, communicator.size(), dtype))) << on(communicator, numel, dtype);
   });
 }
 
@@ -69,30 +77,30 @@ void check_extremes(Communicator& communicator) {
       largest = at::maximum(largest, values(numel, r, dtype));
       smallest = at::minimum(smallest, values(numel, r, dtype));
     }
-    at::Tensor up = values(numel, communicator.rank(), dtype), down = up.clone();
+    at::Tensor up = mine_of(communicator, numel, dtype), down = up.clone();
     communicator.maximum(up).wait();
     communicator.minimum(down).wait();
-    EXPECT_TRUE(up.equal(largest)) << on(communicator, numel, dtype);
-    EXPECT_TRUE(down.equal(smallest)) << on(communicator, numel, dtype);
+    EXPECT_TRUE(same_values(up, largest)) << on(communicator, numel, dtype);
+    EXPECT_TRUE(same_values(down, smallest)) << on(communicator, numel, dtype);
   });
 }
 
 void check_broadcasts(Communicator& communicator) {
   for (int root = 0; root < communicator.size(); ++root) {
     for_all(moved_types, [&](std::int64_t numel, at::ScalarType dtype) {
-      at::Tensor mine = values(numel, communicator.rank(), dtype);
+      at::Tensor mine = mine_of(communicator, numel, dtype);
       communicator.broadcast(mine, root).wait();
-      EXPECT_TRUE(mine.equal(values(numel, root, dtype))) << on(communicator, numel, dtype);
+      EXPECT_TRUE(same_values(mine, values(numel, root, dtype))) << on(communicator, numel, dtype);
     });
   }
 }
 
 void check_gathers(Communicator& communicator) {
   for_all(moved_types, [&](std::int64_t numel, at::ScalarType dtype) {
-    at::Tensor all = at::zeros({communicator.size(), numel}, dtype);
-    communicator.gather_all(values(numel, communicator.rank(), dtype), all).wait();
+    at::Tensor all = at::zeros({communicator.size(), numel}, at::device(communicator.device()).dtype(dtype));
+    communicator.gather_all(mine_of(communicator, numel, dtype), all).wait();
     for (int r = 0; r < communicator.size(); ++r) {
-      EXPECT_TRUE(all[r].equal(values(numel, r, dtype))) << on(communicator, numel, dtype);
+      EXPECT_TRUE(same_values(all[r], values(numel, r, dtype))) << on(communicator, numel, dtype);
     }
   });
 }
@@ -115,18 +123,19 @@ at::Tensor rows_of_all(int ranks, at::ScalarType dtype) {
 
 void check_unequal_gathers(Communicator& communicator) {
   for (const at::ScalarType dtype : moved_types) {
-    const at::Tensor all = communicator.gather_unequal(rows_of(communicator.rank(), dtype));
-    EXPECT_TRUE(all.equal(rows_of_all(communicator.size(), dtype))) << on(communicator, all.numel(), dtype);
+    const at::Tensor all = communicator.gather_unequal(rows_of(communicator.rank(), dtype).to(communicator.device()));
+    EXPECT_TRUE(same_values(all, rows_of_all(communicator.size(), dtype))) << on(communicator, all.numel(), dtype);
   }
-  const at::Tensor nothing = communicator.gather_unequal(at::empty({0, 4}));
+  const at::Tensor nothing = communicator.gather_unequal(at::empty({0, 4}, communicator.device()));
   EXPECT_EQ(nothing.sizes(), at::IntArrayRef({0, 4}));
 }
 
 void check_unequal_gathers_to_one(Communicator& communicator) {
   for (int root = 0; root < communicator.size(); ++root) {
-    const at::Tensor all = communicator.gather_unequal(rows_of(communicator.rank(), at::kFloat), root);
+    const at::Tensor mine = rows_of(communicator.rank(), at::kFloat).to(communicator.device());
+    const at::Tensor all = communicator.gather_unequal(mine, root);
     if (communicator.rank() == root) {
-      EXPECT_TRUE(all.equal(rows_of_all(communicator.size(), at::kFloat)));
+      EXPECT_TRUE(same_values(all, rows_of_all(communicator.size(), at::kFloat)));
     } else {
       EXPECT_EQ(all.sizes(), at::IntArrayRef({0, 3}));
     }
@@ -136,10 +145,10 @@ void check_unequal_gathers_to_one(Communicator& communicator) {
 void check_reduce_scatters(Communicator& communicator) {
   for_all(combined_types, [&](std::int64_t numel, at::ScalarType dtype) {
     const std::int64_t whole = numel * communicator.size();
-    at::Tensor mine = at::zeros({numel}, dtype);
-    communicator.reduce_scatter(values(whole, communicator.rank(), dtype), mine).wait();
+    at::Tensor mine = at::zeros({numel}, at::device(communicator.device()).dtype(dtype));
+    communicator.reduce_scatter(mine_of(communicator, whole, dtype), mine).wait();
     const at::Tensor expected = total(whole, communicator.size(), dtype).narrow(0, numel * communicator.rank(), numel);
-    EXPECT_TRUE(mine.equal(expected)) << on(communicator, numel, dtype);
+    EXPECT_TRUE(same_values(mine, expected)) << on(communicator, numel, dtype);
   });
 }
 
@@ -147,18 +156,18 @@ void check_layouts(Communicator& communicator) {
   const auto picture = [](int rank) {
     return values(2 * 3 * 4 * 5, rank, at::kFloat).view({2, 3, 4, 5}).contiguous(at::MemoryFormat::ChannelsLast);
   };
-  at::Tensor mine = picture(communicator.rank());
+  at::Tensor mine = picture(communicator.rank()).to(communicator.device());
   communicator.sum(mine).wait();
   at::Tensor expected = picture(0);
   for (int r = 1; r < communicator.size(); ++r) expected = expected + picture(r);
-  EXPECT_TRUE(mine.equal(expected));
+  EXPECT_TRUE(same_values(mine, expected));
   EXPECT_TRUE(mine.is_contiguous(at::MemoryFormat::ChannelsLast));
 
-  at::Tensor outer = at::full({10}, 7.0), part = outer.narrow(0, 2, 5);
+  at::Tensor outer = at::full({10}, 7.0, communicator.device()), part = outer.narrow(0, 2, 5);
   communicator.sum(part).wait();
   EXPECT_EQ(outer.sum().item<double>(), 5 * 7.0 + 5 * 7.0 * communicator.size());
 
-  at::Tensor scalar = at::full({}, 2.0).set_requires_grad(true);
+  at::Tensor scalar = at::full({}, 2.0, communicator.device()).set_requires_grad(true);
   communicator.sum(scalar).wait();
   EXPECT_EQ(scalar.item<double>(), 2.0 * communicator.size());
 }
@@ -167,10 +176,12 @@ void check_equal_bits(Communicator& communicator) {
   for (const std::int64_t numel : {3, 1000, 40'001}) {
     // Sums whose last bits depend on the order of the ranks.
     at::Tensor mine = at::arange(numel, at::kDouble).add(1 + 10 * communicator.rank()).sin().to(at::kFloat);
+    mine = mine.to(communicator.device());
     communicator.sum(mine).wait();
-    at::Tensor all = at::empty({communicator.size(), numel});
+    at::Tensor all = at::empty({communicator.size(), numel}, mine.options());
     communicator.gather_all(mine, all).wait();
-    for (int r = 0; r < communicator.size(); ++r) EXPECT_TRUE(all[r].equal(mine)) << "rank " << r << ", " << numel;
+    for (int r = 0; r < communicator.size(); ++r)
+      EXPECT_TRUE(all[r].equal(mine)) << "rank " << r << ", " << numel;
   }
 }
 
@@ -178,24 +189,36 @@ void check_many_under_way(Communicator& communicator) {
   std::vector<at::Tensor> tensors;
   std::vector<Work> works;
   for (std::int64_t i = 0; i < 20; ++i) {
-    tensors.push_back(values(1000 * i, communicator.rank(), at::kFloat));
+    tensors.push_back(mine_of(communicator, 1000 * i, at::kFloat));
     works.push_back(communicator.sum(tensors.back()));
   }
   while (!works[7].test()) std::this_thread::yield();
   for (auto work = works.rbegin(); work != works.rend(); ++work) work->wait();
   for (std::int64_t i = 0; i < 20; ++i) {
-    EXPECT_TRUE(tensors[static_cast<std::size_t>(i)].equal(total(1000 * i, communicator.size(), at::kFloat)));
+    EXPECT_TRUE(same_values(tensors[static_cast<std::size_t>(i)], total(1000 * i, communicator.size(), at::kFloat)));
   }
+}
+
+void check_stream_order(Communicator& communicator) {
+  // What follows reads each sum without the host having waited for it.
+  at::Tensor mine = mine_of(communicator, 100'000, at::kFloat), sums = at::zeros_like(mine);
+  for (int i = 0; i < 10; ++i) {
+    at::Tensor step = mine * (i + 1);
+    communicator.sum(step).let_stream_wait();
+    sums += step;
+  }
+  communicator.settle();
+  EXPECT_TRUE(same_values(sums, total(100'000, communicator.size(), at::kFloat) * 55));
 }
 
 void check_dropped_work(Communicator& communicator) {
   for (int i = 0; i < 5; ++i) {
-    at::Tensor forgotten = values(100'000, communicator.rank(), at::kFloat);
+    at::Tensor forgotten = mine_of(communicator, 100'000, at::kFloat);
     communicator.sum(forgotten);
   }
-  at::Tensor mine = values(10, communicator.rank(), at::kFloat);
+  at::Tensor mine = mine_of(communicator, 10, at::kFloat);
   communicator.sum(mine).wait();
-  EXPECT_TRUE(mine.equal(total(10, communicator.size(), at::kFloat)));
+  EXPECT_TRUE(same_values(mine, total(10, communicator.size(), at::kFloat)));
 }
 
 void check_splits(Communicator& communicator) {
@@ -204,8 +227,9 @@ void check_splits(Communicator& communicator) {
   const std::unique_ptr<Communicator> half = communicator.split(rank % 2, -rank);
   ASSERT_NE(half, nullptr);
   EXPECT_EQ(half->size(), (size + 1 - rank % 2) / 2);
-  at::Tensor all = at::empty({half->size()}, at::kInt);
-  half->gather_all(at::full({1}, rank, at::kInt), all).wait();
+  const at::TensorOptions integers = at::device(communicator.device()).dtype(at::kInt);
+  at::Tensor all = at::empty({half->size()}, integers);
+  half->gather_all(at::full({1}, rank, integers), all).wait();
   for (int i = 1; i < half->size(); ++i) EXPECT_EQ((all[i - 1] - all[i]).item<int>(), 2);
   EXPECT_EQ(all[half->rank()].item<int>(), rank);
 
@@ -229,9 +253,12 @@ void check_buffers(Communicator& communicator) {
 
 void check_refusals(Communicator& communicator) {
   const int size = communicator.size();
-  at::Tensor gaps = at::zeros({4, 4}).narrow(1, 0, 2), whole = at::zeros({size, 3}), part = at::zeros({3});
-  at::Tensor truth = at::zeros({3}, at::kBool), few = at::zeros({size * 3 + 1}), other = at::zeros({3}, at::kInt);
-  at::Tensor transposed = at::zeros({3, size + 1}).t(), inside = whole.view({-1}).narrow(0, 0, 3);
+  const auto zeros = [&](at::IntArrayRef shape, at::ScalarType dtype = at::kFloat) {
+    return at::zeros(shape, at::device(communicator.device()).dtype(dtype));
+  };
+  at::Tensor gaps = zeros({4, 4}).narrow(1, 0, 2), whole = zeros({size, 3}), part = zeros({3});
+  at::Tensor truth = zeros({3}, at::kBool), few = zeros({size * 3 + 1}), other = zeros({3}, at::kInt);
+  at::Tensor transposed = zeros({3, size + 1}).t(), inside = whole.view({-1}).narrow(0, 0, 3);
   EXPECT_TRUE(contains(error_of([&] { communicator.sum(gaps); }), "gaps"));
   EXPECT_TRUE(contains(error_of([&] { communicator.sum(truth); }), "Bool"));
   EXPECT_TRUE(contains(error_of([&] { communicator.broadcast(part, size); }), "root"));
@@ -240,9 +267,9 @@ void check_refusals(Communicator& communicator) {
   EXPECT_TRUE(contains(error_of([&] { communicator.gather_all(other, whole); }), "dtype"));
   EXPECT_TRUE(contains(error_of([&] { communicator.gather_all(inside, whole); }), "overlap"));
   EXPECT_TRUE(contains(error_of([&] { communicator.reduce_scatter(transposed, part); }), "contiguous"));
-  EXPECT_TRUE(contains(error_of([&] { communicator.gather_unequal(at::full({}, 1.0)); }), "rows"));
+  EXPECT_TRUE(contains(error_of([&] { communicator.gather_unequal(zeros({})); }), "rows"));
   if (size > 1) {
-    const at::Tensor ragged = at::zeros({2, communicator.rank() == 0 ? 3 : 4});
+    const at::Tensor ragged = zeros({2, communicator.rank() == 0 ? 3 : 4});
     EXPECT_TRUE(contains(error_of([&] { communicator.gather_unequal(ragged); }), "rows of"));
   }
   check_sums(communicator);  // a refused call leaves nothing behind

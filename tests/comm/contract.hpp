@@ -22,6 +22,7 @@ void check_reduce_scatters(Communicator& communicator);
 void check_layouts(Communicator& communicator);
 void check_equal_bits(Communicator& communicator);
 void check_many_under_way(Communicator& communicator);
+void check_stream_order(Communicator& communicator);
 void check_dropped_work(Communicator& communicator);
 void check_splits(Communicator& communicator);
 void check_buffers(Communicator& communicator);
@@ -40,6 +41,7 @@ inline constexpr ContractCheck contract_checks[] = {
     {"Layouts", check_layouts},
     {"EqualBits", check_equal_bits},
     {"ManyUnderWay", check_many_under_way},
+    {"StreamOrder", check_stream_order},
     {"DroppedWork", check_dropped_work},
     {"Splits", check_splits},
     {"Buffers", check_buffers},

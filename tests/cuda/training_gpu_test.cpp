@@ -1,0 +1,48 @@
+// The whole of training on GPUs: the curves of the CPU within a thousandth, dropout's masks to the bit.
+#include <ATen/ATen.h>
+
+#include "cuda/gpu.hpp"
+#include "lockstep/comm/serial.hpp"
+#include "lockstep/model/dropout.hpp"
+#include "train/golden_curve.hpp"
+
+namespace lockstep::testing {
+namespace {
+
+TEST(GoldenCurves, AreThoseOfTheCpuOnGpus) {
+  LOCKSTEP_NEEDS_GPU();
+  const TemporaryFolder folder;
+  const Manifest manifest = write_tiny_data_set(folder.path());
+  for (GoldenCurve curve : golden_curves()) {
+    curve.tolerance = 1e-3;
+    RankCommunicators channels = make_rank_communicators(world(), Seconds(60), test_gpu().accelerator.get());
+    expect_curve(curve, run_curve(curve, folder.path().string(), manifest, channels));
+  }
+}
+
+TEST(ResNet, StepsOnGpusAreThoseOfTheCpu) {
+  LOCKSTEP_NEEDS_GPU();
+  const TemporaryFolder folder;
+  const Manifest manifest = write_tiny_data_set(folder.path(), {.side = 32});
+  GoldenCurve curve{"resnet18", {{"model", "resnet18"}, {"optimiser", "sgd"}, {"lr", "0.01"}}, 1e-3, {}};
+  const std::unique_ptr<Communicator> alone = make_serial_communicator();
+  RankCommunicators on_cpu = split_rank_communicators(*alone);
+  curve.losses = run_curve(curve, folder.path().string(), manifest, on_cpu);
+  RankCommunicators on_gpus = make_rank_communicators(world(), Seconds(60), test_gpu().accelerator.get());
+  expect_curve(curve, run_curve(curve, folder.path().string(), manifest, on_gpus));
+}
+
+TEST(Dropout, MasksAreTheSameOnGpuAndCpu) {
+  LOCKSTEP_NEEDS_GPU();
+  BatchContext context;
+  context.training = true;
+  context.seed = 7;
+  context.step = 12345;
+  context.ids = {3, 1, 4, 1'000'000'007};
+  const at::Tensor x = at::ones({4, 5, 6, 7});
+  EXPECT_TRUE(
+      dropout(x, 0.3, 2, context).equal(dropout(x.to(test_gpu().accelerator->device()), 0.3, 2, context).cpu()));
+}
+
+}  // namespace
+}  // namespace lockstep::testing
