@@ -34,14 +34,21 @@ build_jobs() {
   ((cores > 0)) && echo "$cores" || echo 1
 }
 
+# configure BUILD_DIR [OPTION...]: for CMake.
+configure() {
+  local build=$1
+  shift
+  cmake -S "$project_root" -B "$build" -G Ninja "$@" ||
+    fail "CMake can't configure the build" "$build" "see its message above; launch/setup.sh installs what is missing"
+}
+
 # build_targets BUILD_DIR TARGET...: configured on the first time only; later ninja does that itself when it is needed.
 build_targets() {
   local build=$1 target
   local targets=()
   shift
   for target in "$@"; do targets+=(--target "$target"); done
-  [[ -f $build/build.ninja ]] || cmake -S "$project_root" -B "$build" -G Ninja ||
-    fail "CMake can't configure the build" "$build" "see its message above; launch/setup.sh installs what is missing"
+  [[ -f $build/build.ninja ]] || configure "$build"
   cmake --build "$build" --parallel "$(build_jobs)" "${targets[@]}" ||
     fail "the build failed" "$build" "see the compiler's message above; then run $0 again, it goes on from here"
 }

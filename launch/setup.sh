@@ -3,8 +3,9 @@
 #
 #   launch/setup.sh [--cuda] [--tests] [--build-dir DIR] [--check-only]
 #
-#   --cuda           LibTorch with everything a GPU run needs (7 GB); otherwise what a CPU run needs (1.3 GB)
-#   --tests          also the Python packages with which the tests check what we write and read
+#   --cuda           LibTorch with everything a GPU run needs (4.5 GB); otherwise what a CPU run needs (1.3 GB)
+#   --tests          also the Python packages with which the tests check what we write and read; those tests that compare
+#                    with PyTorch itself need --cuda too
 #   --build-dir DIR  the build folder (default: build, in the checkout)
 #   --check-only     say what is missing, install nothing; exit code 1 if anything is
 #
@@ -26,6 +27,8 @@ debian_packages=(
 )
 torch_requirement=torch==2.11.0
 test_requirements=(numpy==2.2.6 h5py==3.13.0 safetensors==0.5.3 scikit-learn==1.6.1 scipy==1.15.3 pillow==11.2.1)
+# Fetched without what it needs: that is torch, which is here already. Python imports both only after --cuda.
+torchvision_requirement=torchvision==0.26.0
 # Megabytes free in the build folder: downloaded wheels and what they unpack to lie there together.
 cpu_megabytes=2000 cuda_megabytes=10000 tests_megabytes=500
 
@@ -92,13 +95,14 @@ install_packages() {  # PACKAGE...
 # A part of the virtual environment is there when its stamp is, which is written last and holds what was asked for.
 stamp() { printf '%s' "$venv/.lockstep-$1"; }
 has_part() { [[ -f $(stamp "$1") && $(<"$(stamp "$1")") == "$2" ]]; }
+tests_part="${test_requirements[*]} $torchvision_requirement"
 finish_part() { printf '%s\n' "$2" >"$(stamp "$1")"; }
 
 # Everything a GPU run needs includes what a CPU run needs.
 needs_torch() {
   ! has_part torch "$torch_requirement cuda" && ! { [[ $flavour == cpu ]] && has_part torch "$torch_requirement cpu"; }
 }
-needs_test_packages() { $with_tests && ! has_part tests "${test_requirements[*]}"; }
+needs_test_packages() { $with_tests && ! has_part tests "$tests_part"; }
 
 # The system's Python comes first: one earlier in PATH may be a version manager's, whose environments break when it moves.
 find_python() {
@@ -205,8 +209,9 @@ install_test_packages() {
   make_environment
   say "Installing the tests' Python packages in $venv"
   fetch tests "${test_requirements[@]}"
+  fetch tests --no-deps "$torchvision_requirement"
   unpack tests
-  finish_part tests "${test_requirements[*]}"
+  finish_part tests "$tests_part"
 }
 
 # --- the order of it all ----------------------------------------------------------------------------------------------
