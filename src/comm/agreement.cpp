@@ -99,8 +99,8 @@ void succeed_together(Communicator& communicator, std::string_view subject, cons
   const std::vector<std::string> quotes = gather_quotes(communicator, mine.text);
   if (mine.failure) std::rethrow_exception(mine.failure);
   const auto rank = static_cast<std::size_t>(failed - codes.begin());
-  throw Error(fmt::format("{} failed on rank {}: {}", subject, rank, quotes[rank]), communicator.place().text(), "",
-              static_cast<Exit>(*failed));
+  throw Error(fmt::format("{} failed on rank {}: {}", subject, rank, quotes[rank]), communicator.place().text(),
+              fmt::format("see to what rank {} says", rank), static_cast<Exit>(*failed));
 }
 
 }  // namespace lockstep

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "commands/ranks.hpp"
@@ -17,23 +18,37 @@
 namespace lockstep {
 namespace {
 
-void check_same_data(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder, bool named,
-                     const Log& log) {
-  if (manifest.classes != record.classes || !(manifest.shape == record.packed)) {
-    throw Error(
-        fmt::format(
-            "the data set has {} classes of {}×{}×{} images, the run was trained on {} of {}×{}×{} or on other names",
-            manifest.classes.size(), manifest.shape.height, manifest.shape.width, manifest.shape.channels,
-            record.classes.size(), record.packed.height, record.packed.width, record.packed.channels),
-        folder.string(), "give the data set of the run with --data");
+/// Where two lists of classes part; empty: they are the same.
+std::string class_difference(const std::vector<std::string>& trained, const std::vector<std::string>& given) {
+  if (trained.size() != given.size())
+    return fmt::format("{} classes, the run was trained on {}", given.size(), trained.size());
+  const auto [mine, theirs] = std::ranges::mismatch(trained, given);
+  if (mine == trained.end()) return "";
+  return fmt::format("'{}' as class {}, which was '{}' in training", *theirs, mine - trained.begin(), *mine);
+}
+
+/// Images packed at another side are scaled on the way; other classes or channels mean other labels and inputs.
+void check_fits(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder) {
+  std::string difference = class_difference(record.classes, manifest.classes);
+  if (difference.empty() && manifest.shape.channels != record.packed.channels) {
+    difference = fmt::format("{} channels, the run was trained on {}", manifest.shape.channels, record.packed.channels);
   }
-  // Packed anew, a split may hold images that the run was trained on: a better score than the model deserves.
-  if (manifest.digest() == record.data_digest) return;
+  if (difference.empty()) return;
+  throw Error("the data set has " + difference, folder.string(),
+              "give one with the classes of the run, in the same order, with --data");
+}
+
+/// Whether it is the data set of the run. Packed anew, a split may hold images that the run was trained on: a better
+/// score than the model deserves.
+bool check_same_data(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder, bool named,
+                     const Log& log) {
+  if (manifest.digest() == record.data_digest) return true;
   if (!named) {
     throw Error("the data set is not the one this run was trained on, though it lies in the same place",
                 folder.string(), "name it with --data to judge on it all the same");
   }
   log.info("note: this is not the data set the run was trained on; samples it was trained on may be among these");
+  return false;
 }
 
 std::shared_ptr<Model> load_model(const RunFolder& run, const RunRecord& record, const std::string& which) {
@@ -60,7 +75,8 @@ Exit evaluate_run(const Options& options, World& world, const Log& log) {
   const RunRecord record = run.record();
   const std::filesystem::path data = options.has("data") ? options.path("data") : std::filesystem::path(record.data);
   const Manifest manifest = shared_manifest(world, data);
-  check_same_data(record, manifest, data, options.has("data"), log);
+  check_fits(record, manifest, data);
+  const bool same_data = check_same_data(record, manifest, data, options.has("data"), log);
   const std::unique_ptr<Accelerator> accelerator = take_device(device_of(options), world, log);
   const std::shared_ptr<Model> model = load_model(run, record, options.text("weights"));
   if (accelerator) model->to(accelerator->device());
@@ -71,7 +87,11 @@ Exit evaluate_run(const Options& options, World& world, const Log& log) {
   const Evaluation evaluation =
       evaluate(*model, split, transform, static_cast<std::int64_t>(record.classes.size()), settings, *channels.control);
   if (world.rank() != 0) return Exit::done;
-  write_metrics(run, record, evaluation, split.name(), options.text("weights"));
+  // A score on other data must not take the place of one on the run's own.
+  const std::string judged =
+      same_data ? split.name()
+                : fmt::format("{} of {}", split.name(), std::filesystem::absolute(data).lexically_normal().string());
+  write_metrics(run, record, evaluation, judged, options.text("weights"));
   fmt::print("{}", format_metrics(evaluation.metrics, record.classes));
   log.info(fmt::format("{:.1f} images/s; written to {}",
                        static_cast<double>(evaluation.metrics.samples) / evaluation.seconds, run.metrics().string()));

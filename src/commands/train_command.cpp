@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <algorithm>
 
+#include "commands/dry_run.hpp"
 #include "commands/ranks.hpp"
+#include "commands/resume.hpp"
 #include "lockstep/comm/agreement.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
@@ -24,29 +26,60 @@ std::string model_table(const RunConfig& config) {
 
 std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input,
                          const NetworkRecord& network, const World& world) {
-  const SplitEntry& train = manifest.split(config.loader.train_split);
+  std::int64_t samples = 0;
+  for (const std::string& name : joined_splits(config.loader.train_split)) samples += manifest.split(name).samples;
   return fmt::format(
-      "{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}, {:.1f} MiB of gradients a step; run "
-      "{}",
-      train.samples, manifest.classes.size(), input.side, world.size(), world.size() == 1 ? "" : "s", config.threads,
+      "{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}, {:.1f} MiB of gradients a step{}",
+      samples, manifest.classes.size(), input.side, world.size(), world.size() == 1 ? "" : "s", config.threads,
       config.threads == 1 ? "" : "s", config.batch, static_cast<double>(network.gradient_bytes) / (1 << 20),
-      config.run.string());
+      config.run.empty() ? "" : "; run " + config.run.string());
 }
 
 std::string closing_line(const RunConfig& config, const TrainingResult& result) {
-  if (result.best_epoch == 0) return "no epoch was completed";
+  const std::string run = config.run.string();
+  if (result.stopped) return fmt::format("go on with: lockstep train --resume {}", run);
+  if (result.best_epoch == 0) return "nothing was judged";
   return fmt::format("best {} {:.4f} in epoch {}; next: lockstep evaluate --run {}", result.metric, result.best_value,
-                     result.best_epoch, config.run.string());
+                     result.best_epoch, run);
+}
+
+/// Errors: a split that was asked for and is not there.
+void note_what_judges(const RunConfig& config, const Options& options, const Manifest& manifest, const Log& log) {
+  if (config.loader.eval_split != "none") {
+    const std::vector<std::string> names = joined_splits(config.loader.eval_split);
+    const bool there =
+        std::ranges::all_of(names, [&](const auto& name) { return manifest.find_split(name) != nullptr; });
+    if (there) return;
+    if (options.changed("eval-split")) {
+      for (const std::string& name : names) manifest.split(name);
+    }
+  }
+  log.info("no split judges the epochs: the lowest training loss decides which weights are best");
+}
+
+/// The folder of the run, on rank 0. A new one is made only now that the trainer has found the config to fit the data:
+/// a refused command leaves nothing behind.
+std::optional<RunFolder> run_folder(const RunConfig& config, const Options& options, const RunRecord& record,
+                                    const World& world) {
+  if (world.rank() != 0) return std::nullopt;
+  if (!options.has("resume")) return RunFolder::create(config.run, options.with_absolute_paths(), record);
+  const RunFolder folder = RunFolder::open(config.run);
+  folder.write_options(options.with_absolute_paths());
+  return folder;
 }
 
 Exit train(RunConfig config, const Options& options, World& world, const Log& log) {
+  const bool resumes = options.has("resume"), rehearses = options.flag("dry-run");
   const Manifest manifest = shared_manifest(world, config.loader.data);
   config.threads = set_threads(config.threads, world);
   const InputPlan input = plan_input(config.loader, manifest);
-  if (world.rank() == 0) RunFolder::require_new(config.run);
-  if (manifest.find_split(config.loader.eval_split) == nullptr) {
-    if (options.said("eval-split") && config.loader.eval_split != "none") manifest.split(config.loader.eval_split);
-    log.info("no split judges the epochs: the lowest training loss decides which weights are best");
+  if (world.rank() == 0 && !resumes && !rehearses) RunFolder::require_new(config.run);
+  note_what_judges(config, options, manifest, log);
+  ResumePoint point;
+  if (resumes) {
+    point = find_resume_point(RunFolder::at(config.run), world, log);
+    if (!point.any) log.info("there is no checkpoint yet: the run begins anew");
+    if (point.any) config.model.weights.clear();  // the checkpoint holds what became of them
   }
   const std::unique_ptr<Accelerator> accelerator = take_device(config.device, world, log);
   RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout), accelerator.get());
@@ -55,15 +88,12 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
   Trainer trainer(config, manifest, channels, log, hooks);
-  // Made now that the trainer has found the config to fit the data: a refused command leaves no folder behind.
-  std::optional<RunFolder> folder;
-  if (world.rank() == 0) {
-    RunRecord record = record_of(config, manifest, input, world.size());
-    record.network = trainer.network();
-    folder = RunFolder::create(config.run, options.with_absolute_paths(), record);
-  }
+  if (point.any) log.info(fmt::format("going on after {} steps", trainer.restore(point.newest)));
   log.info(opening_line(config, manifest, input, trainer.network(), world));
-  const TrainingResult result = trainer.run(folder);
+  if (rehearses) return say(world, rehearsal_text(trainer.rehearse(), world.size()));
+  RunRecord record = record_of(config, manifest, input, world.size());
+  record.network = trainer.network();
+  const TrainingResult result = trainer.run(run_folder(config, options, record, world));
   log.info(closing_line(config, result));
   return result.stopped ? Exit::resumable : Exit::done;
 }
@@ -74,12 +104,15 @@ Exit train_command(const std::vector<std::string>& words) {
   keep_large_blocks();
   allow_many_files();
   return run_in_world("lockstep train", [&](World& world, const Log& log) {
-    const Options options = Options::parse(Command::train, words);
-    if (const auto answer = answer_to_questions(options)) return say(world, *answer);
+    const Options said = Options::parse(Command::train, words);
+    if (const auto answer = answer_to_questions(said)) return say(world, *answer);
+    const bool resumes = said.has("resume");
+    const Options options = resumes ? resumed_options(said, world) : said;
     const RunConfig config = RunConfig::from(options);
     if (options.flag("print-model")) return say(world, model_table(config));
-    require_learnt_weights(config.model, false);
-    if (!options.has("run")) options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
+    require_learnt_weights(config.model, resumes);
+    if (!options.has("run") && !options.flag("dry-run"))
+      options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
     return train(config, options, world, log);
   });
 }

@@ -244,7 +244,7 @@ Options Options::parse(Command command, const std::vector<std::string>& words) {
   for (const auto& [name, value] : map) {
     if (find_row(command, name) != nullptr) options.set(name, value.as<std::string>(), "command line");
   }
-  options.fill_defaults(!asks_only);
+  options.fill_defaults(!asks_only && !options.has("resume"));
   return options;
 }
 
@@ -355,6 +355,34 @@ void Options::reject(std::string_view name, const std::string& what, const std::
   const auto found = values_.find(name);
   const bool given = found != values_.end() && !found->second.origin.empty();
   throw usage_error(what, fmt::format("--{} ({})", name, given ? found->second.origin : "default"), hint);
+}
+
+Options Options::over(const Options& base) const {
+  Options merged = base;
+  for (const auto& [name, value] : values_) {
+    if (!value.origin.empty() || !merged.values_.contains(name)) merged.values_[name] = value;
+  }
+  return merged;
+}
+
+Options Options::with(const std::string& name, const std::string& text) const {
+  Options changed = *this;
+  changed.set(name, text, "program");
+  return changed;
+}
+
+std::vector<std::string> Options::differences(const Options& other) const {
+  std::vector<std::string> names;
+  for (const OptionRow& row : option_table()) {
+    const std::string name(row.name);
+    if (!belongs(row, command_) || std::ranges::find(names, name) != names.end()) continue;
+    const auto mine = values_.find(name), theirs = other.values_.find(name);
+    const bool same = mine == values_.end() || theirs == other.values_.end()
+                          ? (mine == values_.end()) == (theirs == other.values_.end())
+                          : mine->second.text == theirs->second.text;
+    if (!same) names.push_back(name);
+  }
+  return names;
 }
 
 Options Options::with_absolute_paths() const {

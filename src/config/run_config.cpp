@@ -12,6 +12,8 @@ constexpr Names<Normalisation, 3> normalisations{{{"standardise", Normalisation:
                                                   {"imagenet", Normalisation::imagenet}}};
 constexpr Names<OptimiserKind, 3> optimisers{
     {{"sgd", OptimiserKind::sgd}, {"adam", OptimiserKind::adam}, {"adamw", OptimiserKind::adamw}}};
+constexpr Names<ScheduleKind, 3> schedules{
+    {{"constant", ScheduleKind::constant}, {"step", ScheduleKind::step}, {"cosine", ScheduleKind::cosine}}};
 constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
                                     {"macro-recall", Metric::macro_recall},
                                     {"macro-f1", Metric::macro_f1},
@@ -74,6 +76,39 @@ OptimiserConfig optimiser_config(const Options& options) {
   return config;
 }
 
+Interval interval(const Options& options, std::string_view name, bool minutes) {
+  const std::optional<Interval> given = Interval::parse(options.text(name));
+  if (given && (minutes || given->unit != Interval::Unit::minutes)) return *given;
+  options.reject(name,
+                 fmt::format("'{}' is no number of {}", options.text(name),
+                             minutes ? "epochs, steps or minutes" : "epochs or steps"),
+                 fmt::format("such as 2, 500steps{} or never", minutes ? ", 30minutes" : ""));
+}
+
+/// What another schedule would use and this one does not was surely meant to do something.
+void reject_unused(const Options& options, std::string_view name, bool used) {
+  if (options.changed(name) && !used)
+    options.reject(name, fmt::format("has no effect on --schedule {}", options.text("schedule")),
+                   "leave it out, or choose the schedule it belongs to");
+}
+
+ScheduleConfig schedule_config(const Options& options) {
+  ScheduleConfig config;
+  config.kind = kind_of(schedules, options.text("schedule"));
+  config.warmup = interval(options, "warmup", false);
+  config.step_epochs = options.integers("lr-step");
+  config.gamma = options.real("lr-gamma");
+  config.min_lr = options.real("min-lr");
+  reject_unused(options, "lr-step", config.kind == ScheduleKind::step);
+  reject_unused(options, "lr-gamma", config.kind == ScheduleKind::step);
+  reject_unused(options, "min-lr", config.kind == ScheduleKind::cosine);
+  if (!std::ranges::is_sorted(config.step_epochs, std::ranges::less_equal{}))
+    options.reject("lr-step", "the epochs do not rise", "such as 30,60,80");
+  if (config.kind == ScheduleKind::cosine && config.min_lr > options.real("lr"))
+    options.reject("min-lr", "above --lr", "the rate falls from --lr to --min-lr");
+  return config;
+}
+
 }  // namespace
 
 RunConfig RunConfig::from(const Options& options) {
@@ -82,7 +117,11 @@ RunConfig RunConfig::from(const Options& options) {
   config.loader = loader_config(options);
   config.model = model_config(options);
   config.optimiser = optimiser_config(options);
+  config.schedule = schedule_config(options);
+  config.checkpoint = {interval(options, "checkpoint-every", true), options.integer("keep-checkpoints")};
+  config.eval_every = interval(options, "eval-every", false);
   config.epochs = options.integer("epochs");
+  config.max_steps = options.integer("max-steps");
   config.batch = options.integer("batch");
   config.log_every = options.integer("log-every");
   config.label_smoothing = options.real("label-smoothing");

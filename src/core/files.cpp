@@ -1,60 +1,15 @@
 #include "lockstep/core/files.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
-#include "lockstep/core/error.hpp"
+#include "core/descriptor.hpp"
+#include "lockstep/core/partial_file.hpp"
 
 namespace lockstep {
 namespace fs = std::filesystem;
 namespace {
-
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags, mode_t mode = 0666)
-      : path_(path), value_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (value_ < 0) throw system_error("cannot open", path.string(), errno);
-  }
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int get() const { return value_; }
-  int release() { return std::exchange(value_, -1); }
-  void sync() const {
-    // Some network file systems refuse fsync on folders with EINVAL; their rename is ordered by the server.
-    if (::fsync(value_) != 0 && errno != EINVAL) throw system_error("cannot flush to disk", path_.string(), errno);
-  }
-  std::uint64_t regular_size() const {
-    struct stat info {};
-    if (::fstat(value_, &info) != 0) throw system_error("cannot read the size of", path_.string(), errno);
-    if (!S_ISREG(info.st_mode))
-      throw Error("not a regular file", path_.string(), "name a file, not a folder or device");
-    return static_cast<std::uint64_t>(info.st_size);
-  }
-
- private:
-  fs::path path_;
-  int value_;
-};
-
-void write_all(const Descriptor& file, const fs::path& path, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      throw system_error("cannot write", path.string(), errno);
-    }
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
 
 void read_exactly(int descriptor, const fs::path& path, std::uint64_t offset, std::span<std::uint8_t> into) {
   while (!into.empty()) {
@@ -91,20 +46,12 @@ fs::path partial_name(const fs::path& final_path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  const fs::path partial = partial_name(path);
-  try {
-    {
-      const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
-      write_all(file, partial, content);
-    }
-    publish_file(partial, path);
-  } catch (...) {
-    ::unlink(partial.c_str());
-    throw;
-  }
+  PartialFile file(path);
+  file.append(content);
+  file.publish();
 }
 
-void publish_file(const fs::path& partial, const fs::path& final_path) {
+void publish_path(const fs::path& partial, const fs::path& final_path) {
   Descriptor(partial, O_RDONLY).sync();
   if (::rename(partial.c_str(), final_path.c_str()) != 0)
     throw system_error("cannot rename to", final_path.string(), errno);

@@ -22,6 +22,12 @@ std::string host_name() {
   return name.data();
 }
 
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
 std::string affinity_mask() {
   cpu_set_t mask;
   if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return "";

@@ -7,15 +7,35 @@
 
 namespace lockstep {
 
+std::vector<std::string> joined_splits(std::string_view split) {
+  std::vector<std::string> names;
+  while (true) {
+    const std::size_t plus = std::min(split.find('+'), split.size());
+    const std::string name(split.substr(0, plus));
+    if (name.empty() || std::ranges::find(names, name) != names.end()) {
+      throw usage_error(name.empty() ? "a split without a name" : "split '" + name + "' is joined to itself",
+                        "--train-split", "such as train+validation");
+    }
+    names.push_back(name);
+    if (plus == split.size()) return names;
+    split.remove_prefix(plus + 1);
+  }
+}
+
 DataSplit::DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split)
     : name_(split), shape_(manifest.shape), first_{0} {
-  const SplitEntry& entry = manifest.split(split);
+  for (const std::string& name : joined_splits(split)) add(folder, manifest, name);
+}
+
+void DataSplit::add(const std::filesystem::path& folder, const Manifest& manifest, const std::string& name) {
+  const SplitEntry& entry = manifest.split(name);
+  const std::int64_t before = samples();
   for (const ShardEntry& shard : entry.shards) {
     shards_.emplace_back(folder / shard.file, shard, shape_, static_cast<std::int64_t>(manifest.classes.size()));
     first_.push_back(first_.back() + shards_.back().samples());
   }
-  if (samples() != entry.samples) {
-    throw Error("split '" + name_ + "' has " + std::to_string(samples()) + " samples in its shards, " +
+  if (samples() - before != entry.samples) {
+    throw Error("split '" + name + "' has " + std::to_string(samples() - before) + " samples in its shards, " +
                     std::to_string(entry.samples) + " in the manifest",
                 folder.string(), "pack the data set again");
   }

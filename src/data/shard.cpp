@@ -1,17 +1,15 @@
 #include "lockstep/data/shard.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string>
 #include <utility>
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/partial_file.hpp"
 #include "lockstep/data/hdf5.hpp"
 
 namespace lockstep {
@@ -38,63 +36,10 @@ Blocks make_skeleton(const fs::path& path, std::int64_t samples, ImageShape shap
   return blocks;
 }
 
-/// A file open for writing by position.
-class Output {
- public:
-  explicit Output(const fs::path& path) : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw system_error("cannot open", path.string(), errno);
-  }
-  ~Output() { ::close(descriptor_); }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-
-  /// Takes the space from the file system now, so that a full disk is met before the work. File systems without such
-  /// a call meet it while writing.
-  void allocate(std::uint64_t bytes) const {
-    const bool full =
-        ::fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) != 0 && (errno == ENOSPC || errno == EDQUOT);
-    if (full) throw system_error(fmt::format("cannot reserve {} bytes", bytes), path_.string(), errno);
-  }
-
-  template <typename Value>
-  void write(std::uint64_t offset, std::span<const Value> values) const {
-    std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes());
-    while (!bytes.empty()) {
-      const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (written < 0) {
-        if (errno == EINTR) continue;
-        throw system_error("cannot write", path_.string(), errno);
-      }
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-      offset += static_cast<std::uint64_t>(written);
-    }
-  }
-
- private:
-  fs::path path_;
-  int descriptor_;
-};
-
-/// Removes a file at the end of its life unless it was published.
-class Partial {
- public:
-  explicit Partial(fs::path path) : path_(std::move(path)) {}
-  ~Partial() {
-    if (!published_) ::unlink(path_.c_str());
-  }
-  Partial(const Partial&) = delete;
-  Partial& operator=(const Partial&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void publish(const fs::path& final_path) {
-    publish_file(path_, final_path);
-    published_ = true;
-  }
-
- private:
-  fs::path path_;
-  bool published_ = false;
-};
+template <typename Value>
+std::span<const std::uint8_t> bytes_of(const std::vector<Value>& values) {
+  return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(Value)};
+}
 
 void check_version(const hdf5::File& file, const std::string& where) {
   const std::int32_t found = file.read_attribute(version_attribute);
@@ -160,21 +105,19 @@ struct ShardWriter::State {
   fs::path path;
   std::int64_t samples;
   ImageShape shape;
-  Partial partial;
+  PartialFile file;
   Blocks blocks;
-  Output output;
   std::vector<std::int32_t> labels;
   std::vector<std::int64_t> ids;
 
-  // The order of the members matters: the file is made, then opened.
+  // The order of the members matters: HDF5 writes its structure into the file that is there.
   State(const fs::path& final_path, std::int64_t count, ImageShape image_shape)
       : path(final_path),
         samples(count),
         shape(image_shape),
-        partial(partial_name(final_path)),
-        blocks(make_skeleton(partial.path(), count, image_shape)),
-        output(partial.path()) {
-    output.allocate(blocks.images + static_cast<std::uint64_t>(count * image_shape.bytes()));
+        file(final_path),
+        blocks(make_skeleton(file.path(), count, image_shape)) {
+    file.reserve(blocks.images + static_cast<std::uint64_t>(count * image_shape.bytes()));
   }
 };
 
@@ -192,7 +135,7 @@ void ShardWriter::add(std::span<const std::uint8_t> image, std::int32_t label, s
                              state_->shape.bytes()),
                  state_->path.string());
   }
-  state_->output.write(state_->blocks.images + static_cast<std::uint64_t>(index * state_->shape.bytes()), image);
+  state_->file.write_at(state_->blocks.images + static_cast<std::uint64_t>(index * state_->shape.bytes()), image);
   state_->labels.push_back(label);
   state_->ids.push_back(id);
 }
@@ -203,11 +146,11 @@ ShardEntry ShardWriter::finish() {
     throw defect(fmt::format("{} samples added, {} announced", state.labels.size(), state.samples),
                  state.path.string());
   }
-  state.output.write(state.blocks.labels, std::span<const std::int32_t>(state.labels));
-  state.output.write(state.blocks.ids, std::span<const std::int64_t>(state.ids));
-  ShardEntry entry{state.path.filename().string(), state.samples, 0, file_digest(state.partial.path())};
-  entry.bytes = static_cast<std::int64_t>(fs::file_size(state.partial.path()));
-  state.partial.publish(state.path);
+  state.file.write_at(state.blocks.labels, bytes_of(state.labels));
+  state.file.write_at(state.blocks.ids, bytes_of(state.ids));
+  ShardEntry entry{state.path.filename().string(), state.samples, 0, file_digest(state.file.path())};
+  entry.bytes = static_cast<std::int64_t>(fs::file_size(state.file.path()));
+  state.file.publish();
   return entry;
 }
 

@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/core/partial_file.hpp"
 #include "model/weight_faults.hpp"
 
 namespace lockstep {
@@ -125,27 +125,17 @@ std::string header_of(const WeightFile& weights, const std::filesystem::path& fi
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& file, const WeightFile& weights) {
-  const std::string header = header_of(weights, file);
-  const std::filesystem::path partial = partial_name(file);
-  try {
-    std::ofstream out(partial, std::ios::binary | std::ios::trunc);
-    const std::uint64_t length = header.size();
-    out.write(reinterpret_cast<const char*>(&length), 8);
-    out.write(header.data(), static_cast<std::streamsize>(header.size()));
-    for (const auto& [name, tensor] : weights.tensors) {
-      const at::Tensor plain = tensor.detach().cpu().contiguous();
-      out.write(static_cast<const char*>(plain.const_data_ptr()), static_cast<std::streamsize>(plain.nbytes()));
-    }
-    out.flush();
-    if (!out) throw system_error("cannot write", file.string(), errno);
-    out.close();
-    publish_file(partial, file);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(partial, ignored);
-    throw;
+void write_safetensors(const std::filesystem::path& path, const WeightFile& weights) {
+  const std::string header = header_of(weights, path);
+  PartialFile file(path);
+  const std::uint64_t length = header.size();
+  file.append({reinterpret_cast<const std::uint8_t*>(&length), sizeof length});
+  file.append(header);
+  for (const auto& [name, tensor] : weights.tensors) {
+    const at::Tensor plain = tensor.detach().cpu().contiguous();
+    file.append({static_cast<const std::uint8_t*>(plain.const_data_ptr()), plain.nbytes()});
   }
+  file.publish();
 }
 
 WeightFile read_safetensors(const std::filesystem::path& path) {

@@ -70,7 +70,7 @@ RunFolder RunFolder::create(const fs::path& folder, const Options& options, cons
   require_new(folder);
   const RunFolder run(folder);
   make_folder(folder / "weights");
-  write_file_atomically(run.config(), options.to_ini());
+  run.write_options(options);
   write_file_atomically(run.record_file(), record.to_json());
   return run;
 }
@@ -84,6 +84,8 @@ RunFolder RunFolder::open(const fs::path& folder) {
   }
   return run;
 }
+
+void RunFolder::write_options(const Options& options) const { write_file_atomically(config(), options.to_ini()); }
 
 RunRecord RunFolder::record() const {
   return RunRecord::from_json(read_file(record_file(), 64 << 20), record_file().string());

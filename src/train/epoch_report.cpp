@@ -12,6 +12,19 @@ void EpochTally::add(const StepResult& result) {
   exposed_seconds += result.exchange.exposed_seconds;
 }
 
+void EpochTally::stop_clock() {
+  if (!running_) return;
+  seconds = before_ + watch_.seconds();
+  running_ = false;
+}
+
+void EpochTally::resume_clock() {
+  if (running_) return;
+  before_ = seconds;
+  watch_.restart();
+  running_ = true;
+}
+
 std::string duration_text(double seconds) {
   const auto whole = static_cast<std::int64_t>(seconds + 0.5);
   if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
@@ -49,6 +62,34 @@ LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTal
           {"exposed_exchange_seconds", tally.exposed_seconds}};
 }
 
+std::string judged_line(const EpochPlace& place, const Metrics& judged, bool best) {
+  return fmt::format("epoch {:>3}/{}  step {}/{}  │ judged: loss {:.4f}  accuracy {:5.2f} %{}", place.epoch,
+                     place.epochs, place.step, place.steps, judged.loss, 100 * judged.accuracy, best ? " (best)" : "");
+}
+
+namespace {
+
+void add_judgement(LogFields& fields, const Evaluation& judged) {
+  const Metrics& m = judged.metrics;
+  for (auto& field : LogFields{{"eval_loss", m.loss},
+                               {"eval_accuracy", m.accuracy},
+                               {"eval_macro_recall", m.macro_recall},
+                               {"eval_macro_f1", m.macro_f1},
+                               {"eval_seconds", judged.seconds}}) {
+    fields.push_back(std::move(field));
+  }
+  if (m.auc) fields.emplace_back("eval_auc", *m.auc);
+}
+
+}  // namespace
+
+LogFields judged_fields(const EpochPlace& place, std::int64_t step, const Evaluation& judged, bool best) {
+  LogFields fields{{"event", std::string("evaluation")}, {"epoch", place.epoch}, {"step", step}};
+  add_judgement(fields, judged);
+  fields.emplace_back("best", best);
+  return fields;
+}
+
 LogFields epoch_fields(const EpochPlace& place, std::int64_t step, const EpochTally& tally,
                        const std::optional<Evaluation>& judged, double lr, bool best) {
   LogFields fields{{"event", std::string("epoch")},
@@ -62,17 +103,7 @@ LogFields epoch_fields(const EpochPlace& place, std::int64_t step, const EpochTa
                    {"images_per_second", tally.images_per_second()},
                    {"wait_seconds", tally.waited_seconds},
                    {"exposed_exchange_seconds", tally.exposed_seconds}};
-  if (judged) {
-    const Metrics& m = judged->metrics;
-    for (auto& field : LogFields{{"eval_loss", m.loss},
-                                 {"eval_accuracy", m.accuracy},
-                                 {"eval_macro_recall", m.macro_recall},
-                                 {"eval_macro_f1", m.macro_f1},
-                                 {"eval_seconds", judged->seconds}}) {
-      fields.push_back(std::move(field));
-    }
-    if (m.auc) fields.emplace_back("eval_auc", *m.auc);
-  }
+  if (judged) add_judgement(fields, *judged);
   fields.emplace_back("best", best);
   return fields;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "lockstep/checkpoint/train_state.hpp"
 #include "lockstep/core/stopwatch.hpp"
 #include "lockstep/evaluate/evaluator.hpp"
 #include "lockstep/record/json_log.hpp"
@@ -11,24 +12,28 @@
 
 namespace lockstep {
 
-/// Sums over the steps of an epoch (or of a stretch of it).
-struct EpochTally {
-  double loss_sum = 0;  ///< Σ mean loss · samples
-  std::int64_t samples = 0, correct = 0, steps = 0;
-  double exposed_seconds = 0;  ///< exchange that backward did not hide, on this rank
-  double waited_seconds = 0;   ///< for the loader, on this rank
-  Stopwatch watch;
-  double seconds = 0;  ///< of the steps alone, set by stop(); until then the watch runs
+/// The sums of an epoch (or of a stretch of it) with the clock that fills their seconds.
+class EpochTally : public EpochSums {
+ public:
+  EpochTally() = default;
+  /// Goes on from what was made before.
+  explicit EpochTally(const EpochSums& before) : EpochSums(before), before_(before.seconds) {}
 
   void add(const StepResult& result);
-  /// The steps are over: what comes now (evaluation, saving) is not training time.
-  void stop() { seconds = watch.seconds(); }
-  double elapsed() const { return std::max(1e-9, seconds > 0 ? seconds : watch.seconds()); }
+  /// The steps so far are over: what comes until resume_clock() (judging, saving) is not training time.
+  void stop_clock();
+  void resume_clock();
+  double elapsed() const { return std::max(1e-9, running_ ? before_ + watch_.seconds() : seconds); }
   double loss() const { return samples == 0 ? 0 : loss_sum / static_cast<double>(samples); }
   double accuracy() const { return samples == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(samples); }
   /// Over all ranks, the wait for data included.
   double images_per_second() const { return static_cast<double>(samples) / elapsed(); }
   double wait_share() const { return waited_seconds / elapsed(); }
+
+ private:
+  Stopwatch watch_;
+  double before_ = 0;
+  bool running_ = true;
 };
 
 struct EpochPlace {
@@ -43,6 +48,9 @@ std::string live_line(const EpochPlace& place, const EpochTally& progress, doubl
 std::string epoch_line(const EpochPlace& place, const EpochTally& progress, const std::optional<Metrics>& judged,
                        bool best, double seconds_left);
 LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTally& progress, double lr);
+/// A judgement within an epoch.
+std::string judged_line(const EpochPlace& place, const Metrics& judged, bool best);
+LogFields judged_fields(const EpochPlace& place, std::int64_t step, const Evaluation& judged, bool best);
 LogFields epoch_fields(const EpochPlace& place, std::int64_t step, const EpochTally& progress,
                        const std::optional<Evaluation>& judged, double lr, bool best);
 

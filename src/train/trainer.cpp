@@ -1,228 +1,293 @@
 #include "lockstep/train/trainer.hpp"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "lockstep/core/error.hpp"
-#include "lockstep/data/loader.hpp"
-#include "lockstep/data/sampler.hpp"
+#include "lockstep/core/machine.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
 #include "lockstep/model/freezing.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/model/pretrained.hpp"
 #include "lockstep/model/safetensors.hpp"
+#include "lockstep/optim/schedule.hpp"
 #include "train/epoch_report.hpp"
+#include "train/run_keeper.hpp"
+#include "train/training_input.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Requests of this rank for all steps of all epochs; the order of an epoch is made when its first step is asked for.
-Loader::Requests training_requests(const RunConfig& config, const StepPlan& plan, std::int64_t samples, int rank,
-                                   int ranks) {
-  return [=, seed = config.seed, epochs = config.epochs, order = std::vector<std::int64_t>(), epoch = std::int64_t{0},
-          step = std::int64_t{0}]() mutable -> std::optional<BatchRequest> {
-    if (epoch == epochs) return std::nullopt;
-    if (step == 0) order = shuffled_positions(samples, seed, epoch);
-    const Range part = plan.rank_part(step, rank, ranks);
-    BatchRequest request{epoch, step, {order.begin() + part.begin, order.begin() + part.end}};
-    if (++step == plan.steps()) {
-      step = 0;
-      ++epoch;
-    }
-    return request;
-  };
-}
-
-void check_ranks(const RunConfig& config, const DataSplit& split, int ranks) {
-  const std::int64_t useful = std::min(config.batch, split.samples());
-  if (ranks > useful) {
-    throw Error(
-        fmt::format("{} ranks for a global batch of {} samples (split '{}' has {})", ranks, config.batch, split.name(),
-                    split.samples()),
-        "mpirun -np, --batch",
-        fmt::format("use at most {} ranks{}", useful, config.batch < split.samples() ? " or a larger --batch" : ""),
-        Exit::usage);
-  }
-}
-
-/// Groups are not cut, so few groups leave ranks without work for the whole run: allowed, but surely not meant.
-void warn_of_idle_ranks(const RunConfig& config, const StepPlan& plan, int ranks, const Log& log) {
-  const auto groups = static_cast<std::int64_t>(plan.groups(0).size());
-  if (ranks <= groups || ranks == 1) return;
-  log.info(
-      fmt::format("warning: a step has {} batch-norm groups for {} ranks: {} of them have nothing to do (--batch {}, "
-                  "--batch-norm-stats)",
-                  groups, ranks, ranks - groups, config.batch));
-}
-
-void check_labels(const DataSplit& split, const std::filesystem::path& folder) {
-  for (std::int64_t position = 0; position < split.samples(); ++position) {
-    if (split.label(position) >= 0) continue;
-    throw Error(fmt::format("sample {} of split '{}' has no label", split.id(position), split.name()), folder.string(),
-                "train on a split whose samples are labelled");
-  }
+std::shared_ptr<Model> build_model(const RunConfig& config, const Manifest& manifest, std::int64_t side) {
+  const ModelInput shape{manifest.shape.channels, side, static_cast<std::int64_t>(manifest.classes.size())};
+  return make_model(config.model, shape, config.seed);
 }
 
 }  // namespace
 
 struct Trainer::State {
   RunConfig config;
-  Manifest manifest;
+  std::int64_t classes;
+  std::string data_digest;
   RankCommunicators& channels;
   const Log& log;
-  std::optional<RunFolder> folder;
   Hooks hooks;
 
-  InputPlan input = plan_input(config.loader, manifest);
-  DataSplit train{config.loader.data, manifest, config.loader.train_split};
-  std::optional<DataSplit> judged;
-  ImageTransform transform{manifest.shape, input.side, input.scale};
-  StepPlan plan{train.samples(), config.batch, config.model.batch_norm_stats.granularity()};
+  TrainingInput data;
+  Schedule schedule;
   std::shared_ptr<Model> model;
   TrainedPart trained;
   std::unique_ptr<TrainingStep> step;
-  std::optional<JsonLog> json;
+  std::unique_ptr<RunKeeper> keeper;
   std::unique_ptr<Loader> loader;
-  Stopwatch watch;
-  Stopwatch since_live_line;
-  TrainingResult result;
-  double best_score = -std::numeric_limits<double>::infinity();  // larger is better: losses with their sign changed
+  std::optional<Batch> batch;  // of the newest step
 
-  State(const RunConfig& c, const Manifest& m, RankCommunicators& ch, const Log& l, Hooks h)
-      : config(c), manifest(m), channels(ch), log(l), hooks(std::move(h)) {
-    check_ranks(config, train, channels.control->size());
-    check_labels(train, config.loader.data);
-    if (config.model.has_batch_norm()) warn_of_idle_ranks(config, plan, channels.control->size(), log);
-    if (manifest.find_split(config.loader.eval_split) != nullptr)
-      judged.emplace(config.loader.data, manifest, config.loader.eval_split);
-    const ModelInput shape{manifest.shape.channels, input.side, static_cast<std::int64_t>(manifest.classes.size())};
-    model = make_model(config.model, shape, config.seed);
-    if (!config.model.weights.empty() && channels.control->rank() == 0) {
-      const std::filesystem::path& file = config.model.weights;
-      log.info(describe(start_from(read_safetensors(file), *model, file), file));
-    }
+  TrainState at;
+  EpochTally tally, stretch;      // of the epoch; since the last line of the log
+  std::int64_t steps_before = 0;  // made before this start of the run
+  std::int64_t kept_steps = 0;    // at.steps of the newest checkpoint
+  bool checkpoint_by_clock = false;
+  Stopwatch watch, since_live_line;
+
+  State(const RunConfig& c, const Manifest& manifest, RankCommunicators& ch, const Log& l, Hooks h)
+      : config(c),
+        classes(static_cast<std::int64_t>(manifest.classes.size())),
+        data_digest(manifest.digest()),
+        channels(ch),
+        log(l),
+        hooks(std::move(h)),
+        data(config, manifest, ch.control->size(), log),
+        schedule(config.schedule, config.optimiser.lr, data.plan().steps(), data.steps()),
+        model(build_model(config, manifest, data.input().side)) {
+    start_from_weights();
     model->to(channels.gradients->device());
     broadcast_parameters(*channels.gradients, state_of(*model));
     trained = freeze(*model, config.model.freeze);
     if (config.model.freeze.fraction > 0) log.info(trained.description());
     step = std::make_unique<TrainingStep>(*model, config, channels);
-    result.metric = judged ? std::string(name_of(config.metric)) : "training loss";
+    at.data_digest = data_digest;
   }
 
-  bool writes() const { return folder.has_value() && channels.control->rank() == 0; }
-
-  Augmentation draw(std::int64_t epoch, std::int64_t id) const {
-    const ImageShape& packed = manifest.shape;
-    if (config.loader.augmentation.on)
-      return draw_augmentation(config.loader.augmentation, config.seed, epoch, id, packed.height, packed.width);
-    Augmentation centred;
-    centred.crop = centre_crop(packed.height, packed.width, input.eval_resize, input.side);
-    return centred;
+  /// Rank 0's are broadcast afterwards.
+  void start_from_weights() const {
+    const std::filesystem::path& file = config.model.weights;
+    if (file.empty() || channels.control->rank() != 0) return;
+    log.info(describe(start_from(read_safetensors(file), *model, file), file));
   }
 
-  double seconds_left(std::int64_t steps_done) const {
-    const auto all = static_cast<double>(config.epochs * plan.steps()), done = static_cast<double>(steps_done);
-    return done == 0 ? 0 : watch.seconds() * (all - done) / done;
+  bool run_over() const { return at.steps >= data.steps(); }
+  bool epoch_over() const { return at.step == data.plan().steps(); }
+  EpochPlace place() const { return {at.epoch + 1, config.epochs, at.step, data.plan().steps()}; }
+  std::string metric_name() const {
+    return data.judged() != nullptr ? std::string(name_of(config.metric)) : "training loss";
+  }
+  /// A score as a person expects it: losses are scored with their sign changed.
+  double shown(double score) const {
+    return data.judged() == nullptr || config.metric == Metric::loss ? -score : score;
   }
 
-  StepResult run_step(std::int64_t epoch, std::int64_t place_in_epoch, EpochTally& tally, EpochTally& stretch) {
+  double seconds_left() const {
+    const auto made = static_cast<double>(at.steps - steps_before), left = static_cast<double>(data.steps() - at.steps);
+    return made == 0 ? 0 : watch.seconds() * left / made;
+  }
+
+  void begin(std::optional<RunFolder> folder) {
+    keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, *channels.control);
+    loader = data.load_from(at.steps, channels.control->rank(), channels.control->size(), channels.gradients->device());
+    tally = EpochTally(at.sums);
+    steps_before = kept_steps = at.steps;
+    watch.restart();
+  }
+
+  StepResult make_step() {
     const double waited_before = loader->waited_seconds();
-    const std::optional<Batch> batch = loader->next();
+    batch = loader->next();
     const double waited = loader->waited_seconds() - waited_before;
-    const std::int64_t number = epoch * plan.steps() + place_in_epoch;
-    const StepPlace place{number, plan.step(place_in_epoch).size(),
-                          plan.rank_groups(place_in_epoch, channels.control->rank(), channels.control->size()),
-                          hooks.stop_requested()};
-    const StepResult result_of_step = step->run(*batch, place, config.optimiser.lr);
+    const int rank = channels.control->rank(), ranks = channels.control->size();
+    const StepPlace where{at.steps, data.plan().step(at.step).size(), data.plan().rank_groups(at.step, rank, ranks),
+                          hooks.stop_requested(), keeper->minutes_passed()};
+    const StepResult made = step->run(*batch, where, schedule.lr(at.steps));
     for (EpochTally* sums : {&tally, &stretch}) {
-      sums->add(result_of_step);
+      sums->add(made);
       sums->waited_seconds += waited;
     }
-    require_finite(result_of_step, epoch, number);
-    hooks.on_step(number, result_of_step);
-    return result_of_step;
+    require_finite(made);
+    hooks.on_step(at.steps, made);
+    ++at.step;
+    ++at.steps;
+    checkpoint_by_clock = made.checkpoint;
+    return made;
   }
 
-  void require_finite(const StepResult& step_result, std::int64_t epoch, std::int64_t number) const {
-    if (std::isfinite(step_result.loss)) return;
-    throw Error(fmt::format("the loss became {} in step {} of epoch {}", step_result.loss, number + 1, epoch + 1),
-                fmt::format("--lr {}", config.optimiser.lr), "lower the learning rate, or look for damaged images");
+  void require_finite(const StepResult& made) const {
+    if (std::isfinite(made.loss)) return;
+    throw Error(fmt::format("the loss became {} in step {} of epoch {}", made.loss, at.steps + 1, at.epoch + 1),
+                fmt::format("learning rate {}", schedule.lr(at.steps)),
+                "lower the learning rate (--lr), warm up longer (--warmup), or look for damaged images");
   }
 
-  /// The steps of one epoch; false if the run was asked to stop.
-  bool run_steps(std::int64_t epoch, EpochTally& tally) {
-    EpochTally stretch;
-    bool stopped = false;
-    for (std::int64_t i = 0; i < plan.steps() && !stopped; ++i) {
-      const StepResult done = run_step(epoch, i, tally, stretch);
-      ++result.steps;
-      const EpochPlace place{epoch + 1, config.epochs, i + 1, plan.steps()};
-      if (writes() && (i + 1) % config.log_every == 0) {
-        json->write(step_fields(place, result.steps, stretch, config.optimiser.lr));
-        stretch = {};
-      }
-      if (since_live_line.seconds() > 0.2) {
-        log.progress(live_line(place, tally, seconds_left(result.steps)));
-        since_live_line.restart();
-      }
-      stopped = done.stop;
+  void report_step() {
+    if (at.step % config.log_every == 0) {
+      keeper->log(step_fields(place(), at.steps, stretch, schedule.lr(at.steps - 1)));
+      stretch = {};
     }
-    tally.stop();
-    return !stopped;
+    if (since_live_line.seconds() <= 0.2) return;
+    log.progress(live_line(place(), tally, seconds_left()));
+    since_live_line.restart();
   }
 
-  std::optional<Evaluation> judge() {
-    if (!judged) return std::nullopt;
-    const EvaluationSettings settings{input.eval_resize, config.threads, config.metric == Metric::auc};
-    return evaluate(*model, *judged, transform, static_cast<std::int64_t>(manifest.classes.size()), settings,
-                    *channels.control);
+  bool judgement_due() const {
+    return at.judged_steps != at.steps && (run_over() || config.eval_every.due_after(at.steps, data.plan().steps()));
+  }
+  bool checkpoint_due() const {
+    if (config.checkpoint.every.unit == Interval::Unit::never || kept_steps == at.steps) return false;
+    return run_over() || checkpoint_by_clock || config.checkpoint.every.due_after(at.steps, data.plan().steps());
   }
 
-  /// A score as a person expects it.
-  double shown(double score) const { return !judged || config.metric == Metric::loss ? -score : score; }
-
-  void save(const std::filesystem::path& file, std::int64_t epoch, const std::string& metric, double value) const {
-    write_safetensors(file, {state_of(*model),
-                             {{"format", "pt"},
-                              {"epoch", std::to_string(epoch)},
-                              {"step", std::to_string(result.steps)},
-                              {"metric", metric},
-                              {"value", fmt::format("{}", value)}}});
+  /// What has fallen due at this boundary between steps.
+  void settle() {
+    if (at.steps == 0) return;
+    tally.stop_clock();
+    const bool judge_now = judgement_due(), close_now = at.step > 0 && (epoch_over() || run_over());
+    if (judge_now || close_now) average_batch_norm_statistics(*model, config.model.batch_norm_stats, *channels.control);
+    std::optional<Evaluation> judged;
+    const bool best = judge_now && judge(judged);
+    if (close_now)
+      close_epoch(judged, best);
+    else if (judged)
+      report_judgement(*judged, best);
+    if (checkpoint_due()) keep();
+    tally.resume_clock();
   }
 
-  void finish_epoch(std::int64_t epoch, const EpochTally& tally) {
-    average_batch_norm_statistics(*model, config.model.batch_norm_stats, *channels.control);
-    const std::optional<Evaluation> evaluation = judge();
-    const double score = evaluation ? evaluation->metrics.score(config.metric) : -tally.loss();
-    const bool best = score > best_score;
-    result.epochs = epoch + 1;
-    if (best) {
-      best_score = score;
-      result.best_value = shown(score);
-      result.best_epoch = epoch + 1;
+  /// Judges the model (the training loss does where no split can) and keeps it if it is the best so far.
+  bool judge(std::optional<Evaluation>& judged) {
+    if (data.judged() != nullptr) {
+      const EvaluationSettings settings{data.input().eval_resize, config.threads, config.metric == Metric::auc};
+      judged = evaluate(*model, *data.judged(), data.transform(), classes, settings, *channels.control);
     }
-    const EpochPlace place{epoch + 1, config.epochs, plan.steps(), plan.steps()};
-    const std::optional<Metrics> metrics = evaluation ? std::optional(evaluation->metrics) : std::nullopt;
-    log.info(epoch_line(place, tally, metrics, best, seconds_left(result.steps)));
-    if (!writes()) return;
-    if (best) save(folder->best_weights(), epoch + 1, result.metric, shown(score));
-    save(folder->last_weights(), epoch + 1, result.metric, shown(score));
-    json->write(epoch_fields(place, result.steps, tally, evaluation, config.optimiser.lr, best));
+    const double score = judged ? judged->metrics.score(config.metric) : -tally.loss();
+    at.judged_steps = at.steps;
+    if (at.best_score && score <= *at.best_score) return false;
+    at.best_score = score;
+    at.best_epoch = at.epoch + 1;
+    keeper->save_best(*model, {at.epoch + 1, at.steps, metric_name(), shown(score)});
+    return true;
   }
 
-  /// A signal ended the run after a step: what was learnt is kept, though no epoch judged it.
-  void finish_stopped(std::int64_t epoch, const EpochTally& tally) {
+  void report_judgement(const Evaluation& judged, bool best) {
+    log.info(judged_line(place(), judged.metrics, best));
+    keeper->log(judged_fields(place(), at.steps, judged, best));
+  }
+
+  /// The end of an epoch, or of a run that ends within one.
+  void close_epoch(const std::optional<Evaluation>& judged, bool best) {
+    const std::optional<Metrics> metrics = judged ? std::optional(judged->metrics) : std::nullopt;
+    log.info(epoch_line(place(), tally, metrics, best, seconds_left()));
+    keeper->save_last(*model, judged ? WeightsLabel{at.epoch + 1, at.steps, metric_name(),
+                                                    shown(judged->metrics.score(config.metric))}
+                                     : WeightsLabel{at.epoch + 1, at.steps, "training loss", tally.loss()});
+    keeper->log(epoch_fields(place(), at.steps, tally, judged, schedule.lr(at.steps - 1), best));
+    if (epoch_over()) {
+      ++at.epoch;
+      at.step = 0;
+      tally = {};
+      tally.stop_clock();
+    }
+    stretch = {};
+  }
+
+  void keep() {
+    at.sums = tally;
+    keeper->checkpoint(at, *model, step->optimiser(), config.model.batch_norm_stats);
+    kept_steps = at.steps;
+    checkpoint_by_clock = false;
+  }
+
+  /// A signal ended the run after a step: all is kept to go on from here, and what was learnt as weights too.
+  void stop() {
+    tally.stop_clock();
+    keep();
     average_batch_norm_statistics(*model, config.model.batch_norm_stats, *channels.control);
-    log.info(
-        fmt::format("stopped by a signal in epoch {}, after {} of {} steps", epoch + 1, tally.steps, plan.steps()));
-    if (!writes()) return;
-    save(folder->last_weights(), epoch + 1, "training loss", tally.loss());
-    json->write({{"event", std::string("stopped")},
-                 {"epoch", epoch + 1},
-                 {"step", result.steps},
-                 {"train_loss", tally.loss()}});
+    keeper->save_last(*model, {at.epoch + 1, at.steps, "training loss", tally.loss()});
+    log.info(fmt::format("stopped by a signal in epoch {}, after {} of {} steps; a checkpoint is kept", at.epoch + 1,
+                         at.step, data.plan().steps()));
+    keeper->log(
+        {{"event", std::string("stopped")}, {"epoch", at.epoch + 1}, {"step", at.steps}, {"train_loss", tally.loss()}});
+    channels.control->barrier();
+  }
+
+  TrainingResult result(bool stopped) const {
+    return {at.epoch, at.steps, metric_name(), at.best_score ? shown(*at.best_score) : 0, at.best_epoch, stopped};
+  }
+
+  TrainingResult run() {
+    if (keeper->goes_on()) {
+      keeper->log({{"event", std::string("resumed")},
+                   {"epoch", at.epoch + 1},
+                   {"step", at.steps},
+                   {"ranks", std::int64_t{channels.control->size()}}});
+    }
+    if (run_over() && at.judged_steps == at.steps) return result(false);  // resumed after its end
+    settle();
+    while (!run_over()) {
+      const StepResult made = make_step();
+      report_step();
+      if (made.stop && !run_over()) {
+        stop();
+        return result(true);
+      }
+      settle();
+    }
+    return result(false);
+  }
+
+  std::int64_t judgements() const {
+    const std::int64_t steps = data.steps(), per_epoch = data.plan().steps();
+    const std::int64_t every = config.eval_every.unit == Interval::Unit::epochs  ? config.eval_every.count * per_epoch
+                               : config.eval_every.unit == Interval::Unit::steps ? config.eval_every.count
+                                                                                 : steps;
+    return steps / every + (steps % every == 0 ? 0 : 1);  // the end is always judged
+  }
+
+  /// Seconds that this rank's share of a judgement takes, by the forward pass of the newest batch.
+  double judgement_seconds() {
+    if (data.judged() == nullptr || batch->ids.empty()) return 0;
+    const at::NoGradGuard no_grad;
+    const Stopwatch forward;
+    model->forward(batch->images, BatchContext());
+    const double ranks = channels.control->size();
+    return forward.seconds() / static_cast<double>(batch->ids.size()) *
+           std::ceil(static_cast<double>(data.judged()->samples()) / ranks);
+  }
+
+  Rehearsal rehearse() {
+    constexpr std::int64_t rehearsed = 5;  // the first pays for memory and kernels that later ones find ready
+    std::vector<double> seconds;
+    Rehearsal found;
+    while (!run_over() && at.steps < rehearsed) {
+      const Stopwatch one;
+      found.exchanged_bytes = make_step().exchange.bytes;
+      seconds.push_back(one.seconds());
+    }
+    if (seconds.size() > 1) seconds.erase(seconds.begin());
+    std::ranges::sort(seconds);
+    at::Tensor slowest = at::tensor(
+        {seconds[seconds.size() / 2], judgement_seconds(), static_cast<double>(peak_memory_bytes())}, at::kDouble);
+    channels.control->maximum(slowest).wait();
+    const double* values = slowest.const_data_ptr<double>();
+    found.steps = data.steps();
+    found.steps_per_epoch = data.plan().steps();
+    found.judgements = data.judged() == nullptr ? 0 : judgements();
+    found.step_seconds = values[0];
+    found.judgement_seconds = values[1];
+    found.peak_bytes = static_cast<std::int64_t>(values[2]);
+    for (const at::Tensor& parameter : model->parameters()) found.parameters += parameter.numel();
+    for (const auto& [name, parameter] : step->gradients().parameters()) found.trained_parameters += parameter.numel();
+    return found;
   }
 };
 
@@ -244,25 +309,22 @@ NetworkRecord Trainer::network() const {
   return record;
 }
 
-TrainingResult Trainer::run(std::optional<RunFolder> folder) {
+std::int64_t Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
   State& s = *state_;
-  s.folder = std::move(folder);
-  if (s.folder) s.json.emplace(s.folder->log());
-  const int rank = s.channels.control->rank(), ranks = s.channels.control->size();
-  const std::int64_t threads = s.config.loader.threads == 0 ? s.config.threads : s.config.loader.threads;
-  s.loader = std::make_unique<Loader>(
-      s.train, s.transform, [&s](std::int64_t epoch, std::int64_t id) { return s.draw(epoch, id); },
-      training_requests(s.config, s.plan, s.train.samples(), rank, ranks), threads, s.config.loader.prefetch,
-      s.channels.gradients->device());
-  for (std::int64_t epoch = 0; epoch < s.config.epochs && !s.result.stopped; ++epoch) {
-    EpochTally tally;
-    s.result.stopped = !s.run_steps(epoch, tally);
-    if (s.result.stopped)
-      s.finish_stopped(epoch, tally);
-    else
-      s.finish_epoch(epoch, tally);
-  }
-  return s.result;
+  s.at = lockstep::restore(checkpoint, s.data_digest, *s.model, s.step->optimiser(), *s.channels.control,
+                           *s.channels.gradients);
+  return s.at.steps;
+}
+
+TrainingResult Trainer::run(std::optional<RunFolder> folder) {
+  state_->begin(std::move(folder));
+  return state_->run();
+}
+
+Rehearsal Trainer::rehearse() {
+  State& s = *state_;
+  s.begin(std::nullopt);
+  return s.rehearse();
 }
 
 }  // namespace lockstep

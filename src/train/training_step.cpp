@@ -49,16 +49,18 @@ BatchContext TrainingStep::context_of(const Batch& batch, const StepPlace& place
 }
 
 StepResult TrainingStep::agree(const at::Tensor& found, const Batch& batch, const StepPlace& place) const {
-  at::Tensor tally = at::zeros({4}, at::kDouble);
+  at::Tensor tally = at::zeros({5}, at::kDouble);
   double* values = tally.data_ptr<double>();
   std::copy_n(found.const_data_ptr<double>(), 2, values);
   values[2] = static_cast<double>(batch.ids.size());
   values[3] = place.stop_here ? 1.0 : 0.0;
+  values[4] = place.checkpoint_here ? 1.0 : 0.0;
   channels_.control->sum(tally).wait();
   return {values[0] / static_cast<double>(place.global_samples),
           static_cast<std::int64_t>(values[1]),
           static_cast<std::int64_t>(values[2]),
           values[3] > 0,
+          values[4] > 0,
           {}};
 }
 

@@ -78,7 +78,8 @@ TEST_F(Trainers, LearnTheTinySetAndKeepBestAndLast) {
   EXPECT_EQ(best.metadata.at("epoch"), std::to_string(result.best_epoch));
   EXPECT_EQ(last.metadata.at("epoch"), "12");
   const std::string log = read_file(folder.log());
-  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 12 * 2 + 12) << "every second step and every epoch";
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 12 * 2 + 12 + 12)
+      << "every second step, every epoch, every checkpoint";
 }
 
 TEST_F(Trainers, EveryBatchNormKindTrainsOnRanksThatGetNoSample) {

@@ -22,7 +22,7 @@ class Options {
   /// Parses the words behind the command's name. Accepts --name value, --name=value, for switches also --name and
   /// --no-name; reads --config FILE (INI; sections are the table's groups or absent).
   /// --help, --help-all, --help-markdown and --print-config are switches for the caller to act on; with one of them
-  /// nothing is required.
+  /// nothing is required. Neither is it with --resume: the run has said it.
   static Options parse(Command command, const std::vector<std::string>& words);
 
   /// The defaults of a command with the given values on top, checked the same way. For tests and for reading a run.
@@ -50,6 +50,15 @@ class Options {
 
   /// An error about the value of `name` that names where it came from ("--side on the command line").
   [[noreturn]] void reject(std::string_view name, const std::string& what, const std::string& hint) const;
+
+  /// These options with everything that they did not say taken from `base`, of the same command.
+  Options over(const Options& base) const;
+
+  /// The same with one value replaced.
+  Options with(const std::string& name, const std::string& text) const;
+
+  /// Names of the options whose values differ, in the table's order.
+  std::vector<std::string> differences(const Options& other) const;
 
   /// The same with every path absolute, so that the record of a run works from any folder.
   Options with_absolute_paths() const;

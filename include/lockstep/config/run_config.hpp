@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lockstep/config/interval.hpp"
 #include "lockstep/config/options.hpp"
 
 namespace lockstep {
@@ -17,6 +18,7 @@ enum class Normalisation { standardise, unit, imagenet };
 enum class Activation { relu, gelu, silu, mish };
 enum class OptimiserKind { sgd, adam, adamw };
 enum class DeviceKind { cpu, cuda };
+enum class ScheduleKind { constant, step, cosine };
 enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
 enum class ModelKind { custom, resnet18, resnet34, resnet50 };
 enum class FreezeBy { tensors, modules, parameters };
@@ -81,12 +83,28 @@ struct OptimiserConfig {
   double beta1 = 0, beta2 = 0, epsilon = 0;
 };
 
+struct ScheduleConfig {
+  ScheduleKind kind = ScheduleKind::constant;
+  Interval warmup;                        ///< epochs, steps or never
+  std::vector<std::int64_t> step_epochs;  ///< step: one number: every so many epochs; several: at these
+  double gamma = 0, min_lr = 0;
+};
+
+struct CheckpointConfig {
+  Interval every;
+  std::int64_t keep = 0;
+};
+
 struct RunConfig {
   std::filesystem::path run;
   LoaderConfig loader;
   ModelConfig model;
   OptimiserConfig optimiser;
+  ScheduleConfig schedule;
+  CheckpointConfig checkpoint;
+  Interval eval_every;
   std::int64_t epochs = 0, batch = 0, log_every = 0;  ///< batch: samples of a step over all ranks
+  std::int64_t max_steps = 0;                         ///< 0: epochs decide
   double label_smoothing = 0;
   Metric metric = Metric::accuracy;
   std::uint64_t seed = 0;

@@ -17,7 +17,7 @@ enum class Exit : int {
   usage = 2,       ///< the command line or the config is wrong
   defect = 70,     ///< a defect of ours
   watchdog = 71,   ///< a rank hung or died and the run was ended
-  resumable = 75,  ///< stopped early by a signal, after a whole step, with what was learnt kept
+  resumable = 75,  ///< stopped early by a signal, after a whole step, with a checkpoint to go on from
 };
 
 class Error : public std::runtime_error {

@@ -20,8 +20,9 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 /// The name a file carries while it is being written: ".<name>.partial" beside `final_path`.
 std::filesystem::path partial_name(const std::filesystem::path& final_path);
 
-/// Flushes `partial` to disk, renames it to `final_path` and flushes the folder.
-void publish_file(const std::filesystem::path& partial, const std::filesystem::path& final_path);
+/// Flushes `partial`, a file or a folder whose files are flushed, to disk, renames it to `final_path` and flushes the
+/// folder that holds it.
+void publish_path(const std::filesystem::path& partial, const std::filesystem::path& final_path);
 
 /// Makes a folder and its parents; an existing folder is fine, an existing file of that name is an Error.
 void make_folder(const std::filesystem::path& path);

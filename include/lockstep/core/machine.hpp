@@ -15,6 +15,9 @@ std::int64_t usable_cores();
 /// This machine's name in the network, as messages show it.
 std::string host_name();
 
+/// The most memory this process has held so far, in bytes; without what it only has mapped.
+std::int64_t peak_memory_bytes();
+
 /// The affinity mask as text ("0-3,8"), to tell processes that share their cores from those with cores of their own.
 std::string affinity_mask();
 

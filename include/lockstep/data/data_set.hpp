@@ -1,7 +1,8 @@
-// One split of a packed data set: its shards seen as a single indexed sequence.
+// One split of a packed data set, or several joined ("train+validation"): shards seen as a single indexed sequence.
 //
-// Position p runs over the split's samples in shard order. Memory: 12 bytes a sample (labels, ids) on every rank.
-// read() and the getters may be called from any number of threads. Errors: those of Shard; a split that is not there.
+// Position p runs over the split's samples in shard order, joined splits one after the other. Memory: 12 bytes a sample
+// (labels, ids) on every rank. read() and the getters may be called from any number of threads. Errors: those of Shard;
+// a split that is not there.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -15,9 +16,13 @@
 
 namespace lockstep {
 
+/// The splits that a name joined by + stands for. Errors: an empty name, the same one twice.
+std::vector<std::string> joined_splits(std::string_view split);
+
 class DataSplit {
  public:
-  /// Opens and checks all shards of `split`. `manifest` comes from rank 0; the shards are read by every rank.
+  /// Opens and checks all shards of `split`, which joined_splits() understands. `manifest` comes from rank 0; the
+  /// shards are read by every rank.
   DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split);
 
   const std::string& name() const { return name_; }
@@ -35,6 +40,7 @@ class DataSplit {
     std::size_t shard;
     std::int64_t index;
   };
+  void add(const std::filesystem::path& folder, const Manifest& manifest, const std::string& name);
   Place place(std::int64_t position) const;
 
   std::string name_;

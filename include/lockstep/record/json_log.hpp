@@ -1,8 +1,10 @@
 // log.jsonl: one JSON object a line, appended and flushed as it happens, so that a killed run keeps all but its last
 // line.
 //
-// Fields keep the order in which they are given. Numbers that are not finite are written as null, which JSON can hold.
-// One writer (rank 0), one thread. Errors: the file cannot be written.
+// A run that was killed goes on in the same file: a torn last line is cut off, and after a line {"event":"resumed",
+// "step":N} earlier lines with a larger step are void. Fields keep the order in which they are given. Numbers that are
+// not finite are written as null, which JSON can hold. One writer (rank 0), one thread. Errors: the file cannot be
+// written.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // The folder of a run: config.ini (runs again as it is), run.json (what evaluation needs), log.jsonl, weights/,
-// metrics.json.
+// checkpoints/ (checkpoint.hpp), metrics.json.
 //
 // The only place that knows the names inside a run. Created by rank 0; the other ranks only hold the paths. Errors: the
 // folder exists already; it is not a run; a run of another format version.
@@ -46,6 +46,8 @@ class RunFolder {
   static void require_new(const std::filesystem::path& folder);
   /// A new run, in a folder as above.
   static RunFolder create(const std::filesystem::path& folder, const Options& options, const RunRecord& record);
+  /// The names inside a folder of which another rank knows that it is a run.
+  static RunFolder at(const std::filesystem::path& folder) { return RunFolder(folder); }
   /// A run that is there.
   static RunFolder open(const std::filesystem::path& folder);
 
@@ -55,8 +57,11 @@ class RunFolder {
   std::filesystem::path log() const { return folder_ / "log.jsonl"; }
   std::filesystem::path best_weights() const { return folder_ / "weights" / "best.safetensors"; }
   std::filesystem::path last_weights() const { return folder_ / "weights" / "last.safetensors"; }
+  std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.json"; }
 
+  /// Replaces config.ini: a resumed run was told something anew.
+  void write_options(const Options& options) const;
   RunRecord record() const;
   Options options() const;
 

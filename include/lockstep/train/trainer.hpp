@@ -1,11 +1,12 @@
-// The training loop: epochs of steps, a judgement after each, the best and the last weights kept.
+// The training loop: steps, and at their boundaries what falls due: judgements, ends of epochs, checkpoints, stops.
 //
 // Every rank makes a Trainer with the same arguments but its own channels and calls run(). There is no "if
 // distributed": one rank has serial channels. Rank 0 writes the run folder. Stops after the step in which any rank was
-// asked to. Memory: parameters × (1 + gradients 1 + optimiser 1 or 2) + activations of the rank's batch + the loader's
-// batches; flat in the number of images but for 20 bytes a sample (labels, ids, order) and what evaluation says.
-// Errors: a data set that does not fit the config; more ranks than samples; a loss that is not finite; those of the
-// parts.
+// asked to, with a checkpoint: going on from it, the run has the same losses and weights, bit for bit on the same
+// number of ranks and threads, as if it had never stopped. Memory: parameters × (1 + gradients 1 + optimiser 1 or 2) +
+// activations of the rank's batch + the loader's batches; flat in the number of images but for 20 bytes a sample
+// (labels, ids, order) and what evaluation says. Errors: a data set that does not fit the config; more ranks than
+// samples; a loss that is not finite; those of the parts.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "lockstep/checkpoint/checkpoint.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/log.hpp"
 #include "lockstep/data/data_set.hpp"
@@ -35,11 +37,21 @@ InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest);
 RunRecord record_of(const RunConfig& config, const Manifest& manifest, const InputPlan& input, std::int64_t ranks);
 
 struct TrainingResult {
-  std::int64_t epochs = 0, steps = 0;  ///< completed
+  std::int64_t epochs = 0, steps = 0;  ///< completed, those before a resume included
   std::string metric;                  ///< what decided: the config's metric, or "training loss" where nothing judged
   double best_value = 0;               ///< of that metric
-  std::int64_t best_epoch = 0;         ///< counted from 1; 0: no epoch was completed
-  bool stopped = false;                ///< by a signal
+  std::int64_t best_epoch = 0;         ///< counted from 1; 0: nothing judged the model yet
+  bool stopped = false;                ///< by a signal, before its end
+};
+
+/// What a few steps without any writing tell of the run they would begin.
+struct Rehearsal {
+  std::int64_t steps = 0, steps_per_epoch = 0, judgements = 0;  ///< of the whole run
+  double step_seconds = 0;                                      ///< median, the wait for data included
+  double judgement_seconds = 0;  ///< of one, estimated from one forward pass; 0: no split
+  std::int64_t parameters = 0, trained_parameters = 0;
+  std::int64_t exchanged_bytes = 0;  ///< per step and rank
+  std::int64_t peak_bytes = 0;       ///< memory of the largest rank so far, on the host
 };
 
 class Trainer {
@@ -54,8 +66,13 @@ class Trainer {
   Trainer(const RunConfig& config, const Manifest& manifest, RankCommunicators& channels, const Log& log, Hooks hooks);
   ~Trainer();
 
+  /// Goes on from a checkpoint, which rank 0 holds and the others don't. Before run(). Returns the steps made before.
+  /// Errors: a checkpoint of another model or data set.
+  std::int64_t restore(const std::optional<Checkpoint>& checkpoint);
   /// Once. `folder`: rank 0's; none where nothing is to be written.
   TrainingResult run(std::optional<RunFolder> folder);
+  /// Instead of run().
+  Rehearsal rehearse();
   Model& model();
   /// What run.json says of the network.
   NetworkRecord network() const;

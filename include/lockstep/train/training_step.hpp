@@ -24,6 +24,7 @@ struct StepPlace {
   std::int64_t global_samples = 0;   ///< over all ranks
   std::vector<std::int64_t> groups;  ///< batch-norm groups of this rank's part
   bool stop_here = false;            ///< this rank was asked to stop
+  bool checkpoint_here = false;      ///< this rank's clock says that a checkpoint is due
 };
 
 /// The same on every rank, but for the seconds.
@@ -32,6 +33,7 @@ struct StepResult {
   std::int64_t correct = 0;  ///< top-1, over the global batch
   std::int64_t samples = 0;  ///< of the global batch
   bool stop = false;         ///< some rank was asked to stop
+  bool checkpoint = false;   ///< some rank's clock says that a checkpoint is due
   ExchangeStats exchange;
 };
 
@@ -41,6 +43,7 @@ class TrainingStep {
 
   StepResult run(const Batch& batch, const StepPlace& place, double lr);
   const GradientBuckets& gradients() const { return buckets_; }
+  Optimiser& optimiser() { return *optimiser_; }
 
  private:
   BatchContext context_of(const Batch& batch, const StepPlace& place) const;

@@ -1,0 +1,135 @@
+#include "train/run_keeper.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "lockstep/comm/agreement.hpp"
+#include "lockstep/comm/broadcast_text.hpp"
+#include "lockstep/core/error.hpp"
+#include "lockstep/gradients/broadcast_parameters.hpp"
+#include "lockstep/model/safetensors.hpp"
+
+namespace lockstep {
+namespace {
+
+void save_weights(const std::filesystem::path& file, const Model& model, const WeightsLabel& label) {
+  write_safetensors(file, {state_of(model),
+                           {{"format", "pt"},
+                            {"epoch", std::to_string(label.epoch)},
+                            {"step", std::to_string(label.steps)},
+                            {"metric", label.metric},
+                            {"value", fmt::format("{}", label.value)}}});
+}
+
+/// The model's tensors with those that differ between ranks replaced by their mean, which is what one rank with the
+/// whole batch would have.
+NamedTensors with_means(NamedTensors model, const NamedTensors& per_rank) {
+  for (auto& [name, tensor] : model) {
+    const auto same = [&name = name](const auto& pair) { return pair.first == name; };
+    const auto found = std::find_if(per_rank.begin(), per_rank.end(), same);
+    if (found != per_rank.end()) tensor = found->second.to(at::kDouble).mean(0).to(tensor.scalar_type());
+  }
+  return model;
+}
+
+/// Each rank takes its row of the buffers that differed between ranks. `per_rank` counts on rank 0.
+void restore_rank_buffers(const NamedTensors& per_rank, Model& model, Communicator& control) {
+  const at::NoGradGuard no_grad;
+  const std::map<std::string, at::Tensor> held(per_rank.begin(), per_rank.end());
+  for (auto& item : model.named_buffers()) {
+    at::Tensor& buffer = item.value();
+    const auto found = held.find(item.key());
+    if (broadcast_text(control, found == held.end() ? "" : "kept").empty()) continue;
+    std::vector<std::int64_t> shape = buffer.sizes().vec();
+    shape.insert(shape.begin(), control.size());
+    at::Tensor all = at::empty(shape, buffer.options().device(control.device()));
+    if (control.rank() == 0) all.copy_(found->second);
+    control.broadcast(all, 0).wait();
+    buffer.copy_(all[control.rank()]);
+  }
+}
+
+}  // namespace
+
+RunKeeper::RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, Communicator& control)
+    : folder_(std::move(folder)), config_(config), control_(control) {
+  if (!writes()) return;
+  goes_on_ = std::filesystem::exists(folder_->log());
+  json_.emplace(folder_->log());
+}
+
+void RunKeeper::log(const LogFields& fields) {
+  if (json_) json_->write(fields);
+}
+
+void RunKeeper::save_best(const Model& model, const WeightsLabel& label) const {
+  if (writes()) save_weights(folder_->best_weights(), model, label);
+}
+
+void RunKeeper::save_last(const Model& model, const WeightsLabel& label) const {
+  if (writes()) save_weights(folder_->last_weights(), model, label);
+}
+
+bool RunKeeper::minutes_passed() const {
+  return config_.every.unit == Interval::Unit::minutes &&
+         since_checkpoint_.seconds() >= 60.0 * static_cast<double>(config_.every.count);
+}
+
+NamedTensors RunKeeper::gather_rank_buffers(const Model& model, const BatchNormStats& stats) const {
+  NamedTensors gathered;
+  if (stats.over == BatchNormStats::Over::global_batch || control_.size() == 1) return gathered;
+  for (const auto& item : model.named_buffers()) {
+    if (!item.value().is_floating_point()) continue;
+    const at::Tensor mine = item.value().detach().to(control_.device()).contiguous();
+    std::vector<std::int64_t> shape = mine.sizes().vec();
+    shape.insert(shape.begin(), control_.size());
+    at::Tensor all = at::empty(shape, mine.options());
+    control_.gather_all(mine, all).wait();
+    gathered.emplace_back(item.key(), all);
+  }
+  return gathered;
+}
+
+void RunKeeper::checkpoint(TrainState state, const Model& model, const Optimiser& optimiser,
+                           const BatchNormStats& stats) {
+  since_checkpoint_.restart();
+  state.ranks = control_.size();
+  state.optimiser_steps = optimiser.steps();
+  const NamedTensors per_rank = gather_rank_buffers(model, stats);
+  if (writes()) {
+    write_checkpoint(folder_->checkpoints(), state,
+                     {with_means(state_of(model), per_rank), optimiser.state(), per_rank}, config_.keep);
+    json_->write({{"event", std::string("checkpoint")},
+                  {"epoch", state.epoch + 1},
+                  {"step", state.steps},
+                  {"seconds", since_checkpoint_.seconds()}});
+  }
+  control_.barrier();  // no rank may end, and with it the run, while rank 0 writes
+}
+
+TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, Model& model,
+                   Optimiser& optimiser, Communicator& control, Communicator& gradients) {
+  TrainState state;
+  succeed_together(control, "taking up the checkpoint", [&] {
+    if (!checkpoint) return;
+    if (checkpoint->state.data_digest != data_digest) {
+      throw Error("the checkpoint is of another data set than the one given", checkpoint->folder.string(),
+                  "give the data set of the run with --data; packed anew it is another one");
+    }
+    copy_weights(checkpoint->model, state_of(model), checkpoint->model_file());
+    copy_weights(checkpoint->optimiser, optimiser.state(), checkpoint->optimiser_file());
+  });
+  const std::string text = broadcast_text(control, checkpoint ? checkpoint->state.to_json() : std::string());
+  state = TrainState::from_json(text, "rank 0's checkpoint");
+  optimiser.set_steps(state.optimiser_steps);
+  broadcast_parameters(gradients, state_of(model));
+  broadcast_parameters(gradients, optimiser.state());
+  if (state.ranks != control.size()) return state;  // the mean over the ranks, which the weights hold, serves all
+  restore_rank_buffers(checkpoint ? checkpoint->per_rank.tensors : NamedTensors(), model, control);
+  return state;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,61 @@
+// What a run keeps on disk: weights, checkpoints and log.jsonl, written by rank 0.
+//
+// Weights and checkpoints are asked for by every rank together, since batch norm may have statistics that differ
+// between ranks; log lines by rank 0 at any time. Internal to src/train. Errors: those of writing, which end the run.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "lockstep/checkpoint/checkpoint.hpp"
+#include "lockstep/comm/communicator.hpp"
+#include "lockstep/config/run_config.hpp"
+#include "lockstep/core/stopwatch.hpp"
+#include "lockstep/model/model.hpp"
+#include "lockstep/optim/optimiser.hpp"
+#include "lockstep/record/json_log.hpp"
+#include "lockstep/record/run_folder.hpp"
+
+namespace lockstep {
+
+/// What the metadata of a weight file says of it.
+struct WeightsLabel {
+  std::int64_t epoch = 0, steps = 0;
+  std::string metric;
+  double value = 0;
+};
+
+class RunKeeper {
+ public:
+  /// `folder`: of rank 0; none where nothing is to be written.
+  RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, Communicator& control);
+
+  void log(const LogFields& fields);
+  /// Whether an earlier start of the run has written to the log already.
+  bool goes_on() const { return goes_on_; }
+  void save_best(const Model& model, const WeightsLabel& label) const;
+  void save_last(const Model& model, const WeightsLabel& label) const;
+
+  /// Whether the interval in minutes has passed on this rank since the last checkpoint.
+  bool minutes_passed() const;
+  /// Every rank calls it with the same state; returns when the checkpoint is on disk.
+  void checkpoint(TrainState state, const Model& model, const Optimiser& optimiser, const BatchNormStats& stats);
+
+ private:
+  bool writes() const { return folder_.has_value() && control_.rank() == 0; }
+  NamedTensors gather_rank_buffers(const Model& model, const BatchNormStats& stats) const;
+
+  std::optional<RunFolder> folder_;
+  CheckpointConfig config_;
+  Communicator& control_;
+  std::optional<JsonLog> json_;
+  bool goes_on_ = false;
+  Stopwatch since_checkpoint_;
+};
+
+/// Sets model and optimiser to a checkpoint that rank 0 holds, on every rank; returns its state. Every rank calls it,
+/// rank 0 with the checkpoint, the others with none. Errors, on every rank: a checkpoint of another model (names and
+/// shapes are listed) or data set.
+TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, Model& model,
+                   Optimiser& optimiser, Communicator& control, Communicator& gradients);
+
+}  // namespace lockstep

@@ -1,0 +1,58 @@
+#include "lockstep/optim/schedule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t steps_per_epoch = 10, steps = 100;
+
+Schedule schedule(ScheduleConfig config, double lr = 0.5) { return Schedule(config, lr, steps_per_epoch, steps); }
+
+TEST(Schedules, ConstantStaysAndWarmUpIsLinear) {
+  ScheduleConfig config;
+  EXPECT_EQ(schedule(config).lr(0), 0.5);
+  EXPECT_EQ(schedule(config).lr(99), 0.5);
+  config.warmup = {Interval::Unit::steps, 5};
+  for (std::int64_t s = 0; s < 5; ++s) EXPECT_DOUBLE_EQ(schedule(config).lr(s), 0.1 * static_cast<double>(s + 1));
+  EXPECT_EQ(schedule(config).lr(5), 0.5);
+  config.warmup = {Interval::Unit::epochs, 2};
+  EXPECT_DOUBLE_EQ(schedule(config).lr(9), 0.25);
+  EXPECT_EQ(schedule(config).lr(20), 0.5);
+}
+
+TEST(Schedules, StepsFallEverySoManyEpochsOrAtTheGivenOnes) {
+  ScheduleConfig config{ScheduleKind::step, {}, {3}, 0.1, 0};
+  EXPECT_DOUBLE_EQ(schedule(config).lr(29), 0.5);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(30), 0.05);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(99), 0.5e-3);
+  config.step_epochs = {2, 7};
+  EXPECT_DOUBLE_EQ(schedule(config).lr(19), 0.5);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(20), 0.05);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(69), 0.05);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(70), 0.005);
+}
+
+TEST(Schedules, CosineFallsFromTheWarmUpToItsEnd) {
+  ScheduleConfig config{ScheduleKind::cosine, {Interval::Unit::steps, 20}, {}, 0, 0.1};
+  EXPECT_DOUBLE_EQ(schedule(config).lr(20), 0.5);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(60), 0.3) << "half way";
+  EXPECT_NEAR(schedule(config).lr(99), 0.1, 1e-3);
+  EXPECT_GT(schedule(config).lr(99), 0.1);
+  for (std::int64_t s = 21; s < steps; ++s) EXPECT_LT(schedule(config).lr(s), schedule(config).lr(s - 1));
+}
+
+TEST(Schedules, AWarmUpMustEndBeforeTheRun) {
+  ScheduleConfig config;
+  config.warmup = {Interval::Unit::epochs, 10};
+  EXPECT_THROW(schedule(config), Error);
+  config.warmup = {Interval::Unit::steps, 99};
+  EXPECT_NO_THROW(schedule(config));
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,223 @@
+// A run that stops and goes on is the run that never stopped: losses, judgements and weights, bit for bit.
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "comm/rank_threads.hpp"
+#include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
+#include "lockstep/model/safetensors.hpp"
+#include "lockstep/train/trainer.hpp"
+#include "support/tiny_data_set.hpp"
+
+namespace lockstep {
+namespace {
+
+using testing::run_ranks;
+using testing::TemporaryFolder;
+using testing::write_tiny_data_set;
+using Values = std::map<std::string, std::string>;
+
+/// What of a run must not depend on its stops: the log without seconds, by (event, step), and the weights.
+struct Story {
+  std::map<std::string, std::string> events;
+  std::map<std::string, at::Tensor> last, best;
+};
+
+class Resumes : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t steps_per_epoch = 5, epochs = 2;  // 53 samples in batches of 11
+
+  Options options(const Values& more) const {
+    Values all{{"data", folder_.path().string()},
+               {"filters", "6"},
+               {"dense", "8"},
+               {"epochs", "2"},
+               {"batch", "11"},
+               {"lr", "0.02"},
+               {"threads", "1"},
+               {"log-every", "1"},
+               {"dropout-conv", "0.2"},
+               {"augment", "true"},
+               {"schedule", "cosine"},
+               {"warmup", "3steps"}};
+    for (const auto& [name, value] : more) all[name] = value;
+    return Options::from_values(Command::train, all);
+  }
+
+  /// Starts or goes on with the run in `run`; stops after `until` steps of this start (0: never).
+  TrainingResult start(const Options& given, const std::string& run, int ranks, std::int64_t until) {
+    at::set_num_threads(1);
+    const RunConfig config = RunConfig::from(given);
+    TrainingResult result;
+    run_ranks(ranks, [&](Communicator& communicator) {
+      RankCommunicators channels = split_rank_communicators(communicator);
+      Log log(communicator.rank(), ranks);
+      log.quiet();
+      std::int64_t made = 0;
+      Trainer::Hooks hooks;
+      hooks.on_step = [&made](std::int64_t, const StepResult&) { ++made; };
+      hooks.stop_requested = [&made, until] { return until > 0 && made + 1 >= until; };
+      Trainer trainer(config, manifest_, channels, log, hooks);
+      const bool first = communicator.rank() == 0, exists = std::filesystem::exists(run);
+      communicator.barrier();
+      if (exists) trainer.restore(first ? newest_checkpoint(RunFolder::open(run).checkpoints()).newest : std::nullopt);
+      std::optional<RunFolder> folder;
+      if (first) folder = exists ? RunFolder::open(run) : create(run, given, config, ranks);
+      const TrainingResult mine = trainer.run(folder);
+      if (first) result = mine;
+    });
+    return result;
+  }
+
+  RunFolder create(const std::string& run, const Options& given, const RunConfig& config, int ranks) const {
+    return RunFolder::create(run, given, record_of(config, manifest_, plan_input(config.loader, manifest_), ranks));
+  }
+
+  static Story story_of(const std::string& run) {
+    Story story;
+    const RunFolder folder = RunFolder::open(run);
+    std::istringstream lines(read_file(folder.log()));
+    for (std::string line; std::getline(lines, line);) {
+      auto json = nlohmann::ordered_json::parse(line);
+      const std::string event = json["event"];
+      if (event != "step" && event != "epoch" && event != "evaluation") continue;
+      for (const auto& key : std::vector<std::string>{"images_per_second", "wait_seconds", "exposed_exchange_seconds",
+                                                      "train_seconds", "eval_seconds"})
+        json.erase(key);
+      const std::string name = event + " " + json["step"].dump();
+      EXPECT_FALSE(story.events.contains(name)) << name << " twice";
+      story.events[name] = json.dump();
+    }
+    const WeightFile last = read_safetensors(folder.last_weights()), best = read_safetensors(folder.best_weights());
+    story.last = {last.tensors.begin(), last.tensors.end()};
+    story.best = {best.tensors.begin(), best.tensors.end()};
+    return story;
+  }
+
+  static void expect_equal(const Story& a, const Story& b, const std::string& what) {
+    EXPECT_EQ(a.events, b.events) << what;
+    for (const auto& [name, tensor] : a.last) EXPECT_TRUE(tensor.equal(b.last.at(name))) << what << ": last " << name;
+    for (const auto& [name, tensor] : a.best) EXPECT_TRUE(tensor.equal(b.best.at(name))) << what << ": best " << name;
+  }
+
+  std::string fresh_run() { return runs_ / std::to_string(++run_count_); }
+
+  TemporaryFolder folder_, runs_;
+  Manifest manifest_ = write_tiny_data_set(folder_.path());
+  int run_count_ = 0;
+};
+
+struct Kind {
+  const char* name;
+  Values options;
+  int ranks;
+};
+
+TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
+  const std::vector<Kind> kinds{
+      {"adam, global statistics", {{"optimiser", "adam"}}, 1},
+      {"adam, global statistics, judged within epochs", {{"optimiser", "adamw"}, {"eval-every", "2steps"}}, 2},
+      {"sgd, statistics of each rank",
+       {{"optimiser", "sgd"}, {"nesterov", "true"}, {"batch-norm-stats", "rank"}, {"checkpoint-every", "3steps"}},
+       3},
+      {"groups, auc, no dropout", {{"batch-norm-stats", "group:4"}, {"metric", "auc"}, {"dropout-conv", "0"}}, 2}};
+  for (const Kind& kind : kinds) {
+    const Options given = options(kind.options);
+    const std::string whole = fresh_run();
+    const TrainingResult uninterrupted = start(given, whole, kind.ranks, 0);
+    const Story expected = story_of(whole);
+    ASSERT_EQ(uninterrupted.steps, epochs * steps_per_epoch);
+    for (std::int64_t stop = 1; stop < uninterrupted.steps; ++stop) {
+      const std::string run = fresh_run();
+      const TrainingResult first = start(given, run, kind.ranks, stop);
+      ASSERT_TRUE(first.stopped);
+      ASSERT_EQ(first.steps, stop);
+      const TrainingResult second = start(given, run, kind.ranks, 0);
+      EXPECT_FALSE(second.stopped);
+      EXPECT_EQ(second.best_value, uninterrupted.best_value);
+      EXPECT_EQ(second.best_epoch, uninterrupted.best_epoch);
+      expect_equal(expected, story_of(run), fmt::format("{}, stopped after {} steps", kind.name, stop));
+    }
+  }
+}
+
+TEST_F(Resumes, SurviveAStopAfterEveryStep) {
+  const Options given = options({});
+  const std::string whole = fresh_run(), run = fresh_run();
+  start(given, whole, 2, 0);
+  std::int64_t starts = 1;
+  for (; start(given, run, 2, 1).stopped; ++starts) ASSERT_LT(starts, 20);
+  EXPECT_EQ(starts, epochs * steps_per_epoch) << "a step each";
+  expect_equal(story_of(whole), story_of(run), "one step a start");
+}
+
+TEST_F(Resumes, GoOnOnAnotherNumberOfRanks) {
+  const Options given = options({{"optimiser", "sgd"}, {"nesterov", "true"}});
+  const std::string whole = fresh_run();
+  start(given, whole, 1, 0);
+  const Story expected = story_of(whole);
+  for (const auto& [before, after] : std::vector<std::pair<int, int>>{{1, 3}, {3, 1}, {2, 4}}) {
+    const std::string run = fresh_run();
+    start(given, run, before, 4);
+    start(given, run, after, 0);
+    const Story found = story_of(run);
+    for (const auto& [name, text] : expected.events) {
+      const auto a = nlohmann::json::parse(text), b = nlohmann::json::parse(found.events.at(name));
+      const char* key = a.contains("loss") ? "loss" : "train_loss";
+      EXPECT_NEAR(a[key].get<double>(), b[key].get<double>(), 1e-5 * a[key].get<double>()) << name;
+    }
+  }
+}
+
+TEST_F(Resumes, ARunThatHasEndedHasNothingLeftToDo) {
+  const Options given = options({{"max-steps", "7"}});
+  const std::string run = fresh_run();
+  const TrainingResult ended = start(given, run, 2, 0);
+  EXPECT_EQ(ended.steps, 7) << "within the second epoch";
+  EXPECT_EQ(ended.epochs, 1);
+  const Story before = story_of(run);
+  EXPECT_TRUE(before.events.contains("epoch 7")) << "judged and said at its end";
+  const TrainingResult again = start(given, run, 2, 0);
+  EXPECT_EQ(again.steps, 7);
+  EXPECT_EQ(again.best_value, ended.best_value);
+  expect_equal(before, story_of(run), "resumed after its end");
+}
+
+TEST_F(Resumes, ARunMayBeMadeLonger) {
+  const Values constant{{"schedule", "constant"}, {"warmup", "never"}};
+  Values longer = constant;
+  longer["epochs"] = "3";
+  const std::string whole = fresh_run(), run = fresh_run();
+  start(options(longer), whole, 2, 0);
+  start(options(constant), run, 2, 0);
+  start(options(longer), run, 2, 0);
+  expect_equal(story_of(whole), story_of(run), "two epochs, then one more");
+}
+
+TEST_F(Resumes, RefuseACheckpointOfAnotherModelOrDataSet) {
+  const std::string run = fresh_run();
+  start(options({}), run, 2, 3);
+  const auto fault = [&](const Values& more) {
+    try {
+      start(options(more), run, 2, 0);
+    } catch (const Error& error) {
+      EXPECT_FALSE(error.hint().empty()) << error.what();
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const std::string model = fault({{"filters", "7"}});
+  EXPECT_NE(model.find("conv1.weight is [6, 3, 3, 3], the model's [7, 3, 3, 3]"), std::string::npos) << model;
+  const std::string optimiser = fault({{"optimiser", "sgd"}});
+  EXPECT_NE(optimiser.find("momentum"), std::string::npos) << optimiser;
+  manifest_.classes[0] += " renamed";
+  EXPECT_NE(fault({}).find("another data set"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lockstep
