@@ -3,6 +3,8 @@
 A run killed at any moment, also while a checkpoint is being written, goes on from the newest whole checkpoint and ends
 with the same weights, bit for bit, as one that nobody touched.
 """
+import os
+import pathlib
 import shutil
 import signal
 
@@ -104,6 +106,20 @@ class Resume(SystemTest):
                 if not ranks:
                     self.assert_same_end(run)
 
+    def test_a_killed_rank_ends_all_and_the_run_goes_on(self):
+        run, whole = self.folder / "run", self.folder / "whole"
+        self.done(*self.train(whole), ranks=2)
+        process = support.start(command(*self.train(run), ranks=2))
+        self.addCleanup(process.stdout.close)
+        self.wait_until(process, lambda: len(list(run.glob("checkpoints/*/DONE"))) == 2)
+        os.kill(children_of(process.pid)[1], signal.SIGKILL)
+        said = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 128 + signal.SIGKILL, said)
+        self.done("train", "--resume", run, ranks=2)
+        self.assert_log_tells_each_step_once(run)
+        for name, expected in weights(whole).items():
+            self.assertTrue((weights(run)[name] == expected).all(), name)
+
     def test_a_run_without_a_checkpoint_yet_begins_anew(self):
         run = self.folder / "run"
         self.done(*self.train(run))
@@ -161,6 +177,10 @@ class Resume(SystemTest):
 
 def read_whole_lines(run):
     return [line for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+
+
+def children_of(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
 
 
 class DryRun(SystemTest):

@@ -125,6 +125,7 @@ TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
       {"sgd, statistics of each rank",
        {{"optimiser", "sgd"}, {"nesterov", "true"}, {"batch-norm-stats", "rank"}, {"checkpoint-every", "3steps"}},
        3},
+      {"half frozen", {{"freeze-fraction", "0.5"}, {"allow-random-frozen", "true"}}, 2},
       {"groups, auc, no dropout", {{"batch-norm-stats", "group:4"}, {"metric", "auc"}, {"dropout-conv", "0"}}, 2}};
   for (const Kind& kind : kinds) {
     const Options given = options(kind.options);
