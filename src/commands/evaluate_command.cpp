@@ -31,7 +31,8 @@ std::string class_difference(const std::vector<std::string>& trained, const std:
 void check_fits(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder) {
   std::string difference = class_difference(record.classes, manifest.classes);
   if (difference.empty() && manifest.shape.channels != record.packed.channels) {
-    difference = fmt::format("{} channels, the run was trained on {}", manifest.shape.channels, record.packed.channels);
+    difference = fmt::format("{} channel{}, the run was trained on {}", manifest.shape.channels,
+                             manifest.shape.channels == 1 ? "" : "s", record.packed.channels);
   }
   if (difference.empty()) return;
   throw Error("the data set has " + difference, folder.string(),

@@ -211,12 +211,6 @@ class Run(Case):
         self.refused(1, ["no such run", self.folder / "none", "--run"], "evaluate", "--run", self.folder / "none")
         self.refused(1, ["not a run", self.data], "evaluate", "--run", self.data)
 
-    def test_a_data_set_of_other_classes_or_another_size(self):
-        names = self.make_data(self.folder / "names", "--classes", 3)
-        self.refused(1, ["3 classes", "4", names, "--data"], "evaluate", "--run", self.run_folder, "--data", names)
-        size = self.make_data(self.folder / "size", "--classes", 4, side=20)
-        self.refused(1, ["20×20", "16×16", size], "evaluate", "--run", self.run_folder, "--data", size)
-
     def test_a_data_set_that_has_moved(self):
         run = self.copy(self.run_folder)
         record = read_json(run / "run.json")
