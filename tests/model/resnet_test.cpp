@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <sstream>
+
 #include "lockstep/core/error.hpp"
 #include "lockstep/model/make_model.hpp"
 
@@ -84,6 +87,18 @@ TEST(ResNet, InitialWeightsFollowTheSeedAndTorchvisionsDistributions) {
   EXPECT_NEAR(weight(*a, "fc.weight").std().item<double>(), bound / std::sqrt(3.0), bound * 0.02);
   EXPECT_TRUE(weight(*a, "bn1.weight").eq(1).all().item<bool>());
   EXPECT_TRUE(weight(*a, "bn1.bias").eq(0).all().item<bool>());
+}
+
+TEST(ResNet, TheTableOfLayersIsAligned) {
+  const std::string table = format_summary(summarise_resnet(ModelKind::resnet50, {3, 224, 10}));
+  std::set<std::size_t> widths;
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) {
+    std::erase_if(line, [](char byte) { return (byte & 0xC0) == 0x80; });  // a character's further bytes
+    widths.insert(line.size());
+  }
+  EXPECT_EQ(widths.size(), 1u) << table;
+  EXPECT_NE(table.find("layer3.5"), std::string::npos) << table;
 }
 
 TEST(ResNet, TooSmallAnImageNamesTheSmallestSide) {

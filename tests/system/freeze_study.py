@@ -1,4 +1,4 @@
-"""What freezing saves: gradient bytes and time of a step of ResNet50 on two ranks, with 0, 0.3, 0.5 and 0.8 of its modules frozen.
+"""What freezing saves: gradient bytes and time of a step of ResNet50 with 0, 0.3, 0.5 and 0.8 of its modules frozen.
 
     build/python/bin/python tests/system/freeze_study.py [--build-dir DIR] [--side N] [--batch N] [--ranks N] [FRACTION ...]
 
@@ -18,12 +18,19 @@ from support import ROOT, read_json, read_log
 STEPS, EPOCHS = 4, 4  # the first epoch warms up
 
 
+def run_quietly(*words):
+    """A command; what it said is shown if it fails."""
+    done = subprocess.run([str(word) for word in words], env=support.environment(), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\nerror: a command ended with {done.returncode} · {words[0]} · see what it said above")
+
+
 def measured(words, folder, fraction):
     run = folder / f"frozen-{fraction}"
-    subprocess.run([*support.MPIRUN, "-np", str(words.ranks), words.build_dir / "bin/lockstep", "train", "--data", folder / "data",
-                    "--run", run, "--model", "resnet50", "--freeze-fraction", str(fraction), "--allow-random-frozen",
-                    "--batch", str(words.batch), "--epochs", str(EPOCHS), "--eval-split", "none", "--log-every", "1",
-                    "--lr", "1e-4"], check=True, env=support.environment(), stdout=subprocess.DEVNULL)
+    run_quietly(*support.MPIRUN, "-np", words.ranks, words.build_dir / "bin/lockstep", "train", "--data", folder / "data",
+                "--run", run, "--model", "resnet50", "--freeze-fraction", fraction, "--allow-random-frozen",
+                "--batch", words.batch, "--epochs", EPOCHS, "--eval-split", "none", "--log-every", 1, "--lr", 1e-4)
     network = read_json(run / "run.json")["network"]
     steps = [line for line in read_log(run) if line["event"] == "step" and line["epoch"] > 1]
     seconds = statistics.median(words.batch / line["images_per_second"] for line in steps)
@@ -40,9 +47,8 @@ def main():
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lockstep-freeze-") as temporary:
         folder = pathlib.Path(temporary)
-        subprocess.run([words.build_dir / "bin/lockstep", "preprocess", "--source", "generated", "--images",
-                        str(STEPS * words.batch), "--validation", "0", "--test", "0", "--side", str(words.side), "--output",
-                        folder / "data"], check=True, stdout=subprocess.DEVNULL)
+        run_quietly(words.build_dir / "bin/lockstep", "preprocess", "--source", "generated", "--images", STEPS * words.batch,
+                    "--validation", 0, "--test", 0, "--side", words.side, "--output", folder / "data")
         rows = []
         print(f"{'fraction':>8}  {'frozen until':<24}  {'frozen parameters':>17}  {'MiB a step':>10}  {'s a step':>8}  images/s")
         for fraction in sorted(words.fractions):

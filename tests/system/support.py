@@ -31,13 +31,19 @@ NOISE = ("terminate called", "what():", "std::", "c10::", "Exception raised from
 MPI_NOISE = ("MPI_ABORT", "MPI_Abort", "mpirun", "PMIX", "ORTE")
 
 
-def needed(module):
+def needed(module, remedy="launch/setup.sh --tests installs it"):
     """A package of the tests; without it the whole script is skipped."""
     try:
         return importlib.import_module(module)
-    except ImportError:
-        print(f"skipped: the Python package {module.split('.')[0]} is missing: launch/setup.sh --tests installs it")
+    except (ImportError, OSError, ValueError) as fault:  # torch without CUDA's libraries raises the latter two
+        reason = "is missing" if isinstance(fault, ModuleNotFoundError) else f"can't be imported ({fault})"
+        print(f"skipped: the Python package {module.split('.')[0]} {reason}: {remedy}")
         sys.exit(SKIPPED)
+
+
+def needed_torch(module):
+    """PyTorch as Python imports it: not that of a CPU set-up, which leaves out what only Python's side of it needs."""
+    return needed(module, "name a Python that imports torch and torchvision, cmake -DLOCKSTEP_PYTHON=…")
 
 
 def test_data(name):

@@ -11,8 +11,8 @@ import sys
 import support
 from support import SystemTest, read_json
 
-torch = support.needed("torch")
-support.needed("torchvision")
+torch = support.needed_torch("torch")
+support.needed_torch("torchvision")
 safetensors_torch = support.needed("safetensors.torch")
 import torch_reference as reference  # needs torch
 

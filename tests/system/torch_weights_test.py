@@ -2,8 +2,8 @@
 import support
 from support import SystemTest
 
-torch = support.needed("torch")
-torchvision = support.needed("torchvision")
+torch = support.needed_torch("torch")
+torchvision = support.needed_torch("torchvision")
 safetensors_torch = support.needed("safetensors.torch")
 import torch_reference as reference  # needs torch
 
