@@ -114,7 +114,9 @@ class Logits(Parity):
                 with torch.no_grad():
                     expected = model(judged)
                 found = self.lockstep(case, model, judged)
-                self.assertLess(relative_error(found["logits"], expected), 1e-4)
+                error = relative_error(found["logits"], expected)
+                print(f"{kind}: logits differ by {error:.1e}")
+                self.assertLess(error, 1e-4)
                 self.assertGreater(expected.std().item(), 0.05, "logits too alike to be compared")
                 # and back: what we write loads into a fresh model, strictly
                 other = reference.make_model({**case, "seed": 99}).eval()
