@@ -6,7 +6,7 @@
 #   tests/run.sh -L unit                only the label unit (others: ranks, system, gpu)
 #   tests/run.sh -R sampler             only tests whose name holds "sampler"
 #
-#   --cpu-only        LibTorch for CPUs only and no CUDA part: fetches 0.6 GB instead of 2.8, takes 1.4 GB instead of 4.7.
+#   --cpu-only        LibTorch for CPUs only and no CUDA part: fetches 0.6 GB instead of 2.8, takes 1.4 GB instead of 4.8.
 #                     Without it no test compares with PyTorch in Python
 #   --build-dir DIR   the build folder (default: build, in the checkout)
 #

@@ -43,6 +43,7 @@ class DelayedCommunicator final : public Communicator {
     std::unique_ptr<Communicator> part = inner_->split(colour, key);
     return part ? make_delayed_communicator(std::move(part), speed_) : nullptr;
   }
+  void settle() override { inner_->settle(); }
   void abort(std::string_view reason, Exit code) override { inner_->abort(reason, code); }
 
  protected:

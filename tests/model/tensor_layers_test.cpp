@@ -170,26 +170,6 @@ TEST(TensorNorm, ExchangesWhatTheKernelsExchange) {
   EXPECT_LT(difference(parts[0].dw + parts[1].dw + parts[2].dw, whole.dw), 2e-5);
 }
 
-TEST(TensorNorm, AFrozenLayerKeepsItsStatistics) {
-  const at::Tensor x = random({4, 3, 5, 5}, 1) * 2 + 3;
-  std::vector<at::Tensor> y, dx;
-  for (const Path path : {Path::kernels, Path::tensors}) {
-    BatchNormActivation layer(3, Activation::relu, {});
-    layer.weight.set_requires_grad(false);
-    layer.bias.set_requires_grad(false);
-    const at::Tensor mine = x.clone().requires_grad_(true), before = layer.running_mean.clone();
-    const BatchContext context = training(4, {4});
-    y.push_back(path == Path::kernels ? layer.forward(mine, context)
-                                      : tensors::batch_norm(layer, Activation::relu, mine, context));
-    y.back().sum().backward();
-    dx.push_back(mine.grad());
-    EXPECT_TRUE(layer.running_mean.equal(before));
-    EXPECT_EQ(layer.num_batches_tracked.item<std::int64_t>(), 0);
-  }
-  EXPECT_LT(difference(y[1], y[0]), 2e-6);
-  EXPECT_LT(difference(dx[1], dx[0]), 2e-6);
-}
-
 TEST(TensorNorm, RefusesWhatTheKernelsRefuse) {
   BatchNormActivation layer(3, Activation::mish, {});
   EXPECT_THROW(tensors::batch_norm(layer, Activation::mish, at::zeros({2, 3, 4, 4}, at::kDouble), training(2, {2})),

@@ -6,10 +6,10 @@
 //
 // No scaling: divide the loss by the samples of the *global* batch and the sum is the gradient of the mean over
 // samples, however unevenly the ranks share them. Parameters this backward did not reach count as zero gradient, so a
-// rank without samples may skip backward. One step at a time; hooks run on the thread that calls backward and never
-// block. Errors: bucket plans that differ between ranks; begin() and finish() out of turn; a gradient outside of a
-// step, or the same one twice in a step; a .grad that is no longer a view of its bucket; those of the exchange. After
-// an error in a step the ranks no longer agree: end the run.
+// rank without samples may skip backward. One step at a time; hooks run on the thread that calls backward, on a GPU on
+// LibTorch's thread for it, and never block. Errors: bucket plans that differ between ranks; begin() and finish() out
+// of turn; a gradient outside of a step, or the same one twice in a step; a .grad that is no longer a view of its
+// bucket; those of the exchange. After an error in a step the ranks no longer agree: end the run.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -27,7 +27,7 @@ struct ExchangeStats {
   std::int64_t bytes = 0;        ///< summed, as this rank sees it
   int buckets = 0;               ///< launched
   int launched_in_backward = 0;  ///< of these, before finish()
-  double exposed_seconds = 0;    ///< spent in finish(): what backward did not hide
+  double exposed_seconds = 0;    ///< spent in finish(): what backward did not hide; on a GPU the host doesn't wait
 };
 
 class Reducer {
