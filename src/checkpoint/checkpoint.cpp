@@ -63,6 +63,23 @@ void remove_leftovers(const fs::path& root) {
   }
 }
 
+/// Folders past the step that was just written were passed over by the resume that led here: damaged ones are set aside
+/// for a person to look at, unfinished ones go. They must not count among those that stay.
+void set_aside_void(const fs::path& root, std::int64_t steps) {
+  for (const Numbered& checkpoint : numbered_folders(root)) {
+    if (checkpoint.steps <= steps) continue;
+    if (!finished(checkpoint.folder)) {
+      remove_checkpoint(checkpoint.folder);
+      continue;
+    }
+    const fs::path aside = root / ("damaged-" + checkpoint.folder.filename().string());
+    std::error_code code;
+    fs::remove_all(aside, code);
+    fs::rename(checkpoint.folder, aside, code);
+    if (code) throw system_error("cannot set the damaged checkpoint aside", checkpoint.folder.string(), code.value());
+  }
+}
+
 void remove_old(const fs::path& root, std::int64_t keep) {
   std::int64_t whole = 0;
   for (const Numbered& checkpoint : numbered_folders(root)) {
@@ -134,6 +151,7 @@ fs::path write_checkpoint(const fs::path& root, const TrainState& state, const C
     fs::remove_all(partial, ignored);
     throw;
   }
+  set_aside_void(root, state.steps);
   remove_old(root, keep);
   return folder;
 }
@@ -160,6 +178,8 @@ FoundCheckpoint newest_checkpoint(const fs::path& root) {
       return found;
     } catch (const Error& error) {
       found.passed_over.push_back(fmt::format("{} ({})", error.message(), error.where()));
+    } catch (const std::exception& error) {  // a folder that cannot be read at all is no reason to lose the one before
+      found.passed_over.push_back(fmt::format("{} ({})", error.what(), numbered.folder.string()));
     }
   }
   if (some_finished) {

@@ -1,7 +1,7 @@
 // What --resume means before any training: the run's own options with what may be said anew, and its newest checkpoint.
 //
 // Every rank calls these together; rank 0 reads. Errors: an option that would make it another run; a folder that is no
-// run, or one that kept no checkpoint though it trained; checkpoints that are all damaged.
+// run, or one whose checkpoints are gone; checkpoints that are all damaged.
 #pragma once
 #include <optional>
 
@@ -22,6 +22,7 @@ struct ResumePoint {
   std::optional<Checkpoint> newest;  ///< on rank 0
 };
 
-ResumePoint find_resume_point(const RunFolder& run, World& world, const Log& log);
+/// `keeps_checkpoints`: the run was to keep some before its end.
+ResumePoint find_resume_point(const RunFolder& run, bool keeps_checkpoints, World& world, const Log& log);
 
 }  // namespace lockstep

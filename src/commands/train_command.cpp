@@ -65,6 +65,7 @@ std::optional<RunFolder> run_folder(const RunConfig& config, const Options& opti
   if (!options.has("resume")) return RunFolder::create(config.run, options.with_absolute_paths(), record);
   const RunFolder folder = RunFolder::open(config.run);
   folder.write_options(options.with_absolute_paths());
+  folder.write_record(record);
   return folder;
 }
 
@@ -77,8 +78,8 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   note_what_judges(config, options, manifest, log);
   ResumePoint point;
   if (resumes) {
-    point = find_resume_point(RunFolder::at(config.run), world, log);
-    if (!point.any) log.info("there is no checkpoint yet: the run begins anew");
+    const bool keeps_checkpoints = config.checkpoint.every.unit != Interval::Unit::never;
+    point = find_resume_point(RunFolder::at(config.run), keeps_checkpoints, world, log);
     if (point.any) config.model.weights.clear();  // the checkpoint holds what became of them
   }
   const std::unique_ptr<Accelerator> accelerator = take_device(config.device, world, log);
@@ -89,6 +90,7 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   hooks.stop_requested = [&stop] { return stop.requested(); };
   Trainer trainer(config, manifest, channels, log, hooks);
   if (point.any) log.info(fmt::format("going on after {} steps", trainer.restore(point.newest)));
+  point.newest.reset();  // its tensors take as much memory as model and optimiser
   log.info(opening_line(config, manifest, input, trainer.network(), world));
   if (rehearses) return say(world, rehearsal_text(trainer.rehearse(), world.size()));
   RunRecord record = record_of(config, manifest, input, world.size());

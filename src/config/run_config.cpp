@@ -42,6 +42,9 @@ AugmentationConfig augmentation_config(const Options& options) {
   config.scaling = options.real("scaling");
   config.translation = options.real("translation");
   config.colour_jitter = options.real("colour-jitter");
+  for (const std::string_view name :
+       {"crop-scale", "crop-ratio", "flip", "vertical-flip", "rotation", "scaling", "translation", "colour-jitter"})
+    options.reject_unused(name, config.on, "--augment");
   return config;
 }
 
@@ -66,6 +69,11 @@ OptimiserConfig optimiser_config(const Options& options) {
   config.weight_decay = options.real("weight-decay");
   config.momentum = options.real("momentum");
   config.nesterov = options.flag("nesterov");
+  const bool sgd = config.kind == OptimiserKind::sgd;
+  options.reject_unused("momentum", sgd, "--optimiser sgd");
+  options.reject_unused("nesterov", sgd, "--optimiser sgd");
+  options.reject_unused("adam-betas", !sgd, "--optimiser adam or adamw");
+  options.reject_unused("adam-epsilon", !sgd, "--optimiser adam or adamw");
   if (config.nesterov && config.momentum == 0)
     options.reject("nesterov", "Nesterov's form needs momentum", "give --momentum 0.9");
   const std::vector<double> betas = options.reals("adam-betas");
@@ -85,13 +93,6 @@ Interval interval(const Options& options, std::string_view name, bool minutes) {
                  fmt::format("such as 2, 500steps{} or never", minutes ? ", 30minutes" : ""));
 }
 
-/// What another schedule would use and this one does not was surely meant to do something.
-void reject_unused(const Options& options, std::string_view name, bool used) {
-  if (options.changed(name) && !used)
-    options.reject(name, fmt::format("has no effect on --schedule {}", options.text("schedule")),
-                   "leave it out, or choose the schedule it belongs to");
-}
-
 ScheduleConfig schedule_config(const Options& options) {
   ScheduleConfig config;
   config.kind = kind_of(schedules, options.text("schedule"));
@@ -99,9 +100,9 @@ ScheduleConfig schedule_config(const Options& options) {
   config.step_epochs = options.integers("lr-step");
   config.gamma = options.real("lr-gamma");
   config.min_lr = options.real("min-lr");
-  reject_unused(options, "lr-step", config.kind == ScheduleKind::step);
-  reject_unused(options, "lr-gamma", config.kind == ScheduleKind::step);
-  reject_unused(options, "min-lr", config.kind == ScheduleKind::cosine);
+  options.reject_unused("lr-step", config.kind == ScheduleKind::step, "--schedule step");
+  options.reject_unused("lr-gamma", config.kind == ScheduleKind::step, "--schedule step");
+  options.reject_unused("min-lr", config.kind == ScheduleKind::cosine, "--schedule cosine");
   if (!std::ranges::is_sorted(config.step_epochs, std::ranges::less_equal{}))
     options.reject("lr-step", "the epochs do not rise", "such as 30,60,80");
   if (config.kind == ScheduleKind::cosine && config.min_lr > options.real("lr"))

@@ -71,13 +71,14 @@ RunFolder RunFolder::create(const fs::path& folder, const Options& options, cons
   const RunFolder run(folder);
   make_folder(folder / "weights");
   run.write_options(options);
-  write_file_atomically(run.record_file(), record.to_json());
+  run.write_record(record);
   return run;
 }
 
 RunFolder RunFolder::open(const fs::path& folder) {
   RunFolder run(folder);
-  if (!fs::is_directory(folder)) throw Error("there is no such run", folder.string(), "check --run");
+  if (!fs::is_directory(folder))
+    throw Error("there is no such run", folder.string(), "name the folder of a run (--run, --resume)");
   if (!fs::exists(run.record_file()) || !fs::exists(run.config())) {
     throw Error("the folder is not a run: run.json or config.ini is missing", folder.string(),
                 "name a folder that lockstep train made");
@@ -86,6 +87,8 @@ RunFolder RunFolder::open(const fs::path& folder) {
 }
 
 void RunFolder::write_options(const Options& options) const { write_file_atomically(config(), options.to_ini()); }
+
+void RunFolder::write_record(const RunRecord& record) const { write_file_atomically(record_file(), record.to_json()); }
 
 RunRecord RunFolder::record() const {
   return RunRecord::from_json(read_file(record_file(), 64 << 20), record_file().string());

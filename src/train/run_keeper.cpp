@@ -67,10 +67,18 @@ void RunKeeper::log(const LogFields& fields) {
 
 void RunKeeper::save_best(const Model& model, const WeightsLabel& label) const {
   if (writes()) save_weights(folder_->best_weights(), model, label);
+  wait_for_writer();
 }
 
 void RunKeeper::save_last(const Model& model, const WeightsLabel& label) const {
   if (writes()) save_weights(folder_->last_weights(), model, label);
+  wait_for_writer();
+}
+
+void RunKeeper::wait_for_writer() const {
+  // A slow file system is no hung rank: an hour, whatever an exchange may take.
+  constexpr Seconds patience{3600};
+  control_.post({}).wait(std::max(patience, control_.deadline()));
 }
 
 bool RunKeeper::minutes_passed() const {
@@ -93,21 +101,19 @@ NamedTensors RunKeeper::gather_rank_buffers(const Model& model, const BatchNormS
   return gathered;
 }
 
-void RunKeeper::checkpoint(TrainState state, const Model& model, const Optimiser& optimiser,
+void RunKeeper::checkpoint(const TrainState& state, const Model& model, const Optimiser& optimiser,
                            const BatchNormStats& stats) {
   since_checkpoint_.restart();
-  state.ranks = control_.size();
-  state.optimiser_steps = optimiser.steps();
   const NamedTensors per_rank = gather_rank_buffers(model, stats);
   if (writes()) {
     write_checkpoint(folder_->checkpoints(), state,
                      {with_means(state_of(model), per_rank), optimiser.state(), per_rank}, config_.keep);
     json_->write({{"event", std::string("checkpoint")},
-                  {"epoch", state.epoch + 1},
+                  {"epoch", state.step == 0 ? state.epoch : state.epoch + 1},  // of the last step made
                   {"step", state.steps},
                   {"seconds", since_checkpoint_.seconds()}});
   }
-  control_.barrier();  // no rank may end, and with it the run, while rank 0 writes
+  wait_for_writer();
 }
 
 TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, Model& model,

@@ -32,15 +32,18 @@ class RunKeeper {
   void log(const LogFields& fields);
   /// Whether an earlier start of the run has written to the log already.
   bool goes_on() const { return goes_on_; }
+  /// Every rank calls these together; they return when rank 0 has written.
   void save_best(const Model& model, const WeightsLabel& label) const;
   void save_last(const Model& model, const WeightsLabel& label) const;
 
   /// Whether the interval in minutes has passed on this rank since the last checkpoint.
   bool minutes_passed() const;
   /// Every rank calls it with the same state; returns when the checkpoint is on disk.
-  void checkpoint(TrainState state, const Model& model, const Optimiser& optimiser, const BatchNormStats& stats);
+  void checkpoint(const TrainState& state, const Model& model, const Optimiser& optimiser, const BatchNormStats& stats);
 
  private:
+  /// No rank may go on, or end and with it the run, while rank 0 writes.
+  void wait_for_writer() const;
   bool writes() const { return folder_.has_value() && control_.rank() == 0; }
   NamedTensors gather_rank_buffers(const Model& model, const BatchNormStats& stats) const;
 

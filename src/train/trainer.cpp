@@ -169,8 +169,9 @@ struct Trainer::State {
       const EvaluationSettings settings{data.input().eval_resize, config.threads, config.metric == Metric::auc};
       judged = evaluate(*model, *data.judged(), data.transform(), classes, settings, *channels.control);
     }
-    const double score = judged ? judged->metrics.score(config.metric) : -tally.loss();
     at.judged_steps = at.steps;
+    if (!judged && tally.samples == 0) return false;  // no step since the epoch ended: no loss to judge by
+    const double score = judged ? judged->metrics.score(config.metric) : -tally.loss();
     if (at.best_score && score <= *at.best_score) return false;
     at.best_score = score;
     at.best_epoch = at.epoch + 1;
@@ -202,6 +203,8 @@ struct Trainer::State {
 
   void keep() {
     at.sums = tally;
+    at.ranks = channels.control->size();
+    at.optimiser_steps = step->optimiser().steps();
     keeper->checkpoint(at, *model, step->optimiser(), config.model.batch_norm_stats);
     kept_steps = at.steps;
     checkpoint_by_clock = false;
@@ -225,13 +228,13 @@ struct Trainer::State {
   }
 
   TrainingResult run() {
+    if (run_over() && at.judged_steps == at.steps) return result(false);  // resumed after its end
     if (keeper->goes_on()) {
       keeper->log({{"event", std::string("resumed")},
                    {"epoch", at.epoch + 1},
                    {"step", at.steps},
                    {"ranks", std::int64_t{channels.control->size()}}});
     }
-    if (run_over() && at.judged_steps == at.steps) return result(false);  // resumed after its end
     settle();
     while (!run_over()) {
       const StepResult made = make_step();
@@ -258,7 +261,7 @@ struct Trainer::State {
     if (data.judged() == nullptr || batch->ids.empty()) return 0;
     const at::NoGradGuard no_grad;
     const Stopwatch forward;
-    model->forward(batch->images, BatchContext());
+    model->forward(batch->images, BatchContext()).sum().item<float>();  // read: a GPU must have computed it
     const double ranks = channels.control->size();
     return forward.seconds() / static_cast<double>(batch->ids.size()) *
            std::ceil(static_cast<double>(data.judged()->samples()) / ranks);
@@ -268,7 +271,11 @@ struct Trainer::State {
     constexpr std::int64_t rehearsed = 5;  // the first pays for memory and kernels that later ones find ready
     std::vector<double> seconds;
     Rehearsal found;
-    while (!run_over() && at.steps < rehearsed) {
+    if (run_over()) {
+      throw usage_error(fmt::format("the run has made its {} steps: there is nothing to rehearse", at.steps),
+                        "--dry-run", "give a later end (--epochs), or leave --resume out");
+    }
+    while (!run_over() && at.steps < steps_before + rehearsed) {
       const Stopwatch one;
       found.exchanged_bytes = make_step().exchange.bytes;
       seconds.push_back(one.seconds());
@@ -313,6 +320,11 @@ std::int64_t Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
   State& s = *state_;
   s.at = lockstep::restore(checkpoint, s.data_digest, *s.model, s.step->optimiser(), *s.channels.control,
                            *s.channels.gradients);
+  if (s.at.steps > s.data.steps()) {
+    throw usage_error(fmt::format("the run has made {} steps already, more than the {} after which it would end",
+                                  s.at.steps, s.data.steps()),
+                      "--epochs, --max-steps", "give a later end, or leave them out");
+  }
   return s.at.steps;
 }
 

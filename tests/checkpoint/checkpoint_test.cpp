@@ -82,7 +82,7 @@ TEST_F(Checkpoints, GiveBackWhatWasWritten) {
 
 TEST_F(Checkpoints, TheNewestIsTheOneWithTheMostSteps) {
   EXPECT_EQ(newest_steps(), -1) << "no folder yet";
-  for (const std::int64_t steps : {9, 100, 20}) write(steps);
+  for (const std::int64_t steps : {9, 20, 100}) write(steps);
   EXPECT_EQ(newest_steps(), 100);
 }
 
@@ -140,6 +140,17 @@ TEST_F(Checkpoints, DamageOfEveryKindIsFoundAndNamed) {
       fs::remove_all(root_);
     }
   }
+}
+
+TEST_F(Checkpoints, DamagedNewerOnesAreSetAsideAndNeverTakeThePlaceOfWholeOnes) {
+  for (const std::int64_t steps : {8, 15, 16}) write(steps);
+  for (const char* newer : {"step-00000015", "step-00000016"}) fs::remove(root_ / newer / "state.json");
+  ASSERT_EQ(newest_steps(), 8);
+  write(9, 1);
+  EXPECT_EQ(newest_steps(), 9);
+  EXPECT_EQ(names(), (std::vector<std::string>{"damaged-step-00000015", "damaged-step-00000016", "step-00000009"}));
+  write(10, 1);
+  EXPECT_EQ(newest_steps(), 10);
 }
 
 TEST_F(Checkpoints, DamageOfAllIsAnErrorThatNamesEach) {

@@ -200,6 +200,21 @@ TEST_F(Resumes, ARunMayBeMadeLonger) {
   expect_equal(story_of(whole), story_of(run), "two epochs, then one more");
 }
 
+TEST_F(Resumes, AnEndThatHasPassedIsRefusedAndOneJustReachedJudgesNothing) {
+  const Values unjudged{{"schedule", "constant"}, {"warmup", "never"}, {"eval-split", "none"}, {"eval-every", "3"}};
+  Values given = unjudged;
+  given["epochs"] = "3";
+  const std::string run = fresh_run();
+  start(options(given), run, 1, 2 * steps_per_epoch + 1);  // judged never, the second epoch closed
+  std::filesystem::remove_all(RunFolder::open(run).checkpoints() / "step-00000011");
+  given["epochs"] = "2";
+  const TrainingResult reached = start(options(given), run, 1, 0);
+  EXPECT_EQ(reached.best_epoch, 0) << "there was no step to judge";
+  EXPECT_FALSE(std::filesystem::exists(RunFolder::open(run).best_weights()));
+  given["epochs"] = "1";
+  EXPECT_THROW(start(options(given), run, 1, 0), Error);
+}
+
 TEST_F(Resumes, RefuseACheckpointOfAnotherModelOrDataSet) {
   const std::string run = fresh_run();
   start(options({}), run, 2, 3);

@@ -27,8 +27,9 @@ struct CheckpointTensors {
   NamedTensors model, optimiser, per_rank;
 };
 
-/// Writes <root>/step-N (N: state.steps), then removes all but the `keep` newest whole ones and what killed runs left.
-/// Returns its folder.
+/// Writes <root>/step-N (N: state.steps), then removes all but the `keep` (>= 1) newest whole ones and what killed runs
+/// left. Finished ones with more steps are damaged, or the run would have gone on from them: they are set aside as
+/// damaged-step-M. Returns its folder.
 std::filesystem::path write_checkpoint(const std::filesystem::path& root, const TrainState& state,
                                        const CheckpointTensors& tensors, std::int64_t keep);
 

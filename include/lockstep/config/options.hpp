@@ -51,13 +51,17 @@ class Options {
   /// An error about the value of `name` that names where it came from ("--side on the command line").
   [[noreturn]] void reject(std::string_view name, const std::string& what, const std::string& hint) const;
 
+  /// An error if `name` was changed though it is not `used`: it was surely meant to do something. `needs`: what makes
+  /// it count ("--schedule step").
+  void reject_unused(std::string_view name, bool used, std::string_view needs) const;
+
   /// These options with everything that they did not say taken from `base`, of the same command.
   Options over(const Options& base) const;
 
   /// The same with one value replaced.
   Options with(const std::string& name, const std::string& text) const;
 
-  /// Names of the options whose values differ, in the table's order.
+  /// Names of the options whose values differ, however they are written ("1e-3" is 0.001), in the table's order.
   std::vector<std::string> differences(const Options& other) const;
 
   /// The same with every path absolute, so that the record of a run works from any folder.

@@ -60,8 +60,9 @@ class RunFolder {
   std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.json"; }
 
-  /// Replaces config.ini: a resumed run was told something anew.
+  /// Replace config.ini and run.json: a resumed run was told something anew, or its data have moved.
   void write_options(const Options& options) const;
+  void write_record(const RunRecord& record) const;
   RunRecord record() const;
   Options options() const;
 
