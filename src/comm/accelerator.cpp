@@ -74,6 +74,9 @@ std::unique_ptr<Accelerator> open_accelerator(World& world) {
   } catch (const Error& error) {
     failure = error;
     mine = {world.host(), "", 0, error.message(), error.exit_code()};
+  } catch (const std::exception& error) {  // LibTorch's own
+    failure = Error(error.what(), world.host(), "see whether PyTorch can use this GPU");
+    mine = {world.host(), "", 0, failure->message(), failure->exit_code()};
   }
   // Texts, not tensors: a rank whose LibTorch has no CUDA half shall not compute before it has said so.
   std::vector<GpuSeat> seats;  // [rank]

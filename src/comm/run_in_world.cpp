@@ -29,6 +29,15 @@ Exit fail_together(World& world, const std::string& sentence) {
   world.abort(static_cast<int>(Exit::usage), world.rank() == 0 ? "the other ranks did not find this fault" : sentence);
 }
 
+/// A library's exception as a sentence: LibTorch's carry a stack trace behind their first line.
+std::string sentence_of(const std::exception& error) {
+  const std::string_view text = error.what();
+  const bool memory = text.find("out of memory") != std::string_view::npos;
+  return fmt::format("{} · a library's own message · {}", text.substr(0, text.find('\n')),
+                     memory ? "use a smaller --batch or --side, more ranks, or more memory"
+                            : "see the README's known limits; if it isn't there, report it with the command");
+}
+
 }  // namespace
 
 Exit run_in_world(std::string_view command, const std::function<Exit(World&, const Log&)>& work) {
@@ -54,7 +63,7 @@ Exit run_in_world(std::string_view command, const std::function<Exit(World&, con
                     command),
         Exit::failed);
   } catch (const std::exception& error) {
-    return fail(world, log, fmt::format("{}: {}", command, error.what()), Exit::failed);
+    return fail(world, log, fmt::format("{}: {}", command, sentence_of(error)), Exit::failed);
   }
 }
 

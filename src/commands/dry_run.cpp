@@ -15,7 +15,7 @@ std::string time_text(double seconds) {
 
 }  // namespace
 
-std::string rehearsal_text(const Rehearsal& r, int ranks) {
+std::string rehearsal_text(const Rehearsal& r, int ranks, std::int64_t gpu_bytes) {
   const double training = r.step_seconds * static_cast<double>(r.steps);
   const double judging = r.judgement_seconds * static_cast<double>(r.judgements);
   std::string text = fmt::format("steps        {} in all, {} an epoch\n", r.steps, r.steps_per_epoch);
@@ -23,6 +23,8 @@ std::string rehearsal_text(const Rehearsal& r, int ranks) {
                       r.parameters, static_cast<double>(r.exchanged_bytes) / mebibyte);
   text += fmt::format("memory       {:.0f} MiB on the largest of {} rank{} so far\n",
                       static_cast<double>(r.peak_bytes) / mebibyte, ranks, ranks == 1 ? "" : "s");
+  if (gpu_bytes > 0)
+    text += fmt::format("GPU memory   {:.0f} MiB on rank 0 so far\n", static_cast<double>(gpu_bytes) / mebibyte);
   text += fmt::format("a step       {:.3f} s\n", r.step_seconds);
   text += fmt::format("training     about {}\n", time_text(training));
   if (r.judgements > 0)

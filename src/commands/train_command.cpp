@@ -92,7 +92,10 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   if (point.any) log.info(fmt::format("going on after {} steps", trainer.restore(point.newest)));
   point.newest.reset();  // its tensors take as much memory as model and optimiser
   log.info(opening_line(config, manifest, input, trainer.network(), world));
-  if (rehearses) return say(world, rehearsal_text(trainer.rehearse(), world.size()));
+  if (rehearses) {
+    const Rehearsal rehearsal = trainer.rehearse();
+    return say(world, rehearsal_text(rehearsal, world.size(), accelerator ? accelerator->peak_bytes() : 0));
+  }
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();
   const TrainingResult result = trainer.run(run_folder(config, options, record, world));

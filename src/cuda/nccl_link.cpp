@@ -138,12 +138,12 @@ void NcclLink::watch() {
   c10::cuda::set_device(device_.index());
   std::unique_lock lock(mutex_);
   while (!stop_watching_.wait_for(lock, between_looks, [this] { return stopped_; })) {
+    if (failure_) return;  // by another thread: there is no communicator left to look at
     try {
       inspect();
     } catch (const Error& error) {  // a GPU that failed
       fail_locked(error);
     }
-    if (failure_) return;
   }
 }
 
@@ -181,10 +181,13 @@ void NcclLink::close() {
   bool orderly = std::uncaught_exceptions() == 0 && drain();
   if (orderly) {
     ncclResult_t state = ncclCommFinalize(nccl_);
-    orderly = ask_until(Clock::now() + grace, [&] {
-      if (state == ncclInProgress) ncclCommGetAsyncError(nccl_, &state);
+    ask_until(Clock::now() + grace, [&] {
+      ncclResult_t asked = ncclSuccess;
+      if (state == ncclInProgress) asked = ncclCommGetAsyncError(nccl_, &state);
+      if (asked != ncclSuccess) state = asked;
       return state != ncclInProgress;
     });
+    orderly = state == ncclSuccess;  // a broken communicator may never return from its destruction
   }
   if (orderly) {
     ncclCommDestroy(nccl_);

@@ -1,7 +1,7 @@
 // The door of the CUDA part: the one symbol that the program looks up, and the Accelerator behind it.
 #include <ATen/Context.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 
-#include "cuda_calls.hpp"
 #include "gpu.hpp"
 #include "lockstep/comm/accelerator.hpp"
 #include "nccl_communicator.hpp"
@@ -31,7 +31,10 @@ class CudaAccelerator final : public Accelerator {
   std::unique_ptr<Communicator> make_communicator(Communicator& control, Seconds deadline) override {
     return make_nccl_communicator(control, device(), deadline);
   }
-  void synchronise() override { check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+  std::int64_t peak_bytes() const override {
+    const auto whole = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    return c10::cuda::CUDACachingAllocator::getDeviceStats(device().index()).allocated_bytes[whole].peak;
+  }
 
  private:
   TakenGpu taken_;

@@ -46,7 +46,8 @@ at::Tensor coordinates(const BatchContext& context, std::uint32_t layer, c10::De
     const std::array<std::uint32_t, 4> of_sample = draws.coordinates();
     for (std::int64_t w = 0; w < 4; ++w) out[w * samples + i] = of_sample[static_cast<std::size_t>(w)];
   }
-  return words.to(device);
+  // Pinned: a copy from other memory would make the host wait for everything the GPU was given before.
+  return device.is_cuda() ? words.pin_memory().to(device, /*non_blocking=*/true) : words.to(device);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <c10/core/Device.h>
 #include <torch/version.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -36,8 +37,8 @@ class Accelerator {
   /// The communicator that sums on the GPUs (NCCL) over the ranks of `control`, over which the ranks meet; it must
   /// outlive the result. Every rank calls it. A rank that doesn't come ends the others by `deadline`.
   virtual std::unique_ptr<Communicator> make_communicator(Communicator& control, Seconds deadline) = 0;
-  /// Returns when the GPU has done everything it was given.
-  virtual void synchronise() = 0;
+  /// The most memory that tensors of this process have taken on the GPU so far, in bytes.
+  virtual std::int64_t peak_bytes() const = 0;
 
  protected:
   Accelerator() = default;
