@@ -21,8 +21,15 @@ constexpr const char* repair_hint = "the file is damaged: fetch and unpack the b
 
 CifarFormat format_of(CifarKind kind) {
   if (kind == CifarKind::cifar100) {
-    return {"cifar-100-binary", "cifar-100-python", "cifar-100-binary.tar.gz", "fine_label_names.txt", {"train.bin"},
-            "test.bin",         {20, 100}};
+    return {"cifar-100-binary",
+            "cifar-100-python",
+            "cifar-100-binary.tar.gz",
+            "fine_label_names.txt",
+            {"train.bin"},
+            "test.bin",
+            {20, 100},
+            50000,
+            10000};
   }
   CifarFormat ten{"cifar-10-batches-bin",
                   "cifar-10-batches-py",
@@ -30,7 +37,9 @@ CifarFormat format_of(CifarKind kind) {
                   "batches.meta.txt",
                   {},
                   "test_batch.bin",
-                  {10}};
+                  {10},
+                  10000,
+                  10000};
   for (int number = 1; number <= 5; ++number) ten.training.push_back(fmt::format("data_batch_{}.bin", number));
   return ten;
 }
@@ -63,8 +72,8 @@ std::string stem_of(const std::string& name) { return fs::path(name).stem().stri
 
 }  // namespace
 
-CifarSource::CifarSource(const fs::path& input, CifarKind kind)
-    : format_(format_of(kind)), folder_(find_folder(input, format_)) {
+CifarSource::CifarSource(const fs::path& input, CifarKind kind, bool strict)
+    : format_(format_of(kind)), strict_(strict), folder_(find_folder(input, format_)) {
   check_files(input, folder_, format_);
   for (const std::string& name : format_.training) open(name, "train");
   open(format_.test, "test");
@@ -87,8 +96,10 @@ Listing CifarSource::list() {
   Listing listing;
   listing.height = listing.width = side;
   listing.classes = class_names(listing);
-  for (const Batch& batch : batches_) add_records(batch, listing);
-  note_sizes(listing);
+  for (const Batch& batch : batches_) {
+    check_count(batch, listing);
+    add_records(batch, listing);
+  }
   return listing;
 }
 
@@ -135,12 +146,15 @@ std::vector<std::string> CifarSource::class_names(Listing& listing) const {
               "one name a line is expected, in UTF-8: unpack the archive again");
 }
 
-void CifarSource::note_sizes(Listing& listing) const {
-  for (const Batch& batch : batches_) {
-    if (batch.split != "train" || batch.records == batches_.front().records) continue;
-    listing.notes.push_back(fmt::format("{} holds {} records, {} holds {}: was a file cut?", batch.name, batch.records,
-                                        batches_.front().name, batches_.front().records));
+void CifarSource::check_count(const Batch& batch, Listing& listing) const {
+  const std::int64_t official = batch.split == "train" ? format_.training_records : format_.test_records;
+  if (batch.records == official) return;
+  const std::string counts = fmt::format("{} records, {} in the official file", batch.records, official);
+  if (strict_) {
+    throw Error(counts, batch.file.path().string(),
+                "fetch and unpack the binary version again, or leave --strict away if the file is meant to be so");
   }
+  listing.notes.push_back(fmt::format("{} holds {}: was it cut?", batch.file.path().filename().string(), counts));
 }
 
 Picture CifarSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {

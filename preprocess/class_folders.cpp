@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "lockstep/core/error.hpp"
 #include "preprocess/image_files.hpp"
+#include "preprocess/split_classes.hpp"
 #include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
@@ -16,38 +18,23 @@ namespace {
 /// Walks one tree and collects its candidates.
 class Walk {
  public:
-  Walk(const fs::path& input, std::map<std::string, std::string> splits) : input_(input), splits_(std::move(splits)) {}
+  Walk(const fs::path& input, std::map<std::string, std::string> splits, ClassDepth depth)
+      : input_(input), splits_(std::move(splits)), depth_(depth) {}
 
   Listing listing() {
-    collect_classes();
-    if (splits_.empty()) {
-      walk_classes(input_, "");
-    } else {
-      for (const auto& [folder, split] : splits_) walk_split(input_ / folder, split);
-      add_files(input_);
+    const std::string training = training_folder();
+    walk_split(training, splits_.empty() ? "" : "train");
+    for (const auto& [folder, split] : splits_) {
+      if (folder != training) walk_split(folder, split);
     }
-    if (listing_.candidates.empty()) fail_without_images();
+    if (!splits_.empty()) add_files_beside_splits();
     std::ranges::sort(listing_.candidates, {}, &Candidate::path);
-    note_deeper_images();
+    std::ranges::sort(deeper_);
+    add_notes();
     return std::move(listing_);
   }
 
  private:
-  void collect_classes() {
-    const fs::path training = input_ / training_folder();
-    listing_.classes = folder_names(training);
-    if (listing_.classes.empty()) {
-      throw Error("no class folders", training.string(),
-                  "one folder per class is expected, with the class's images inside");
-    }
-    for (const std::string& name : listing_.classes) {
-      if (!is_utf8(name))
-        throw Error("a class name that is not UTF-8", (training / name).string(), "rename the folder");
-    }
-    for (std::size_t i = 0; i < listing_.classes.size(); ++i)
-      labels_[listing_.classes[i]] = static_cast<std::int32_t>(i);
-  }
-
   std::string training_folder() const {
     if (splits_.empty()) return "";
     const auto found = std::ranges::find(splits_, "train", [](const auto& pair) { return pair.second; });
@@ -56,38 +43,58 @@ class Walk {
                 "name one train, or map one with --folder-as GIVEN=train");
   }
 
-  void walk_split(const fs::path& folder, const std::string& split) {
-    const bool may_be_unlabelled = split != "train" && split != "validation";
-    if (may_be_unlabelled && folder_names(folder).empty()) {
-      for (const std::string& file : files_below(folder)) add_image(folder / file, split, -1);
+  /// The first one walked is the training's: it says what the classes are.
+  void walk_split(const std::string& name, const std::string& split) {
+    const fs::path folder = input_ / name;
+    const FolderTree tree = tree_below(folder);
+    const bool may_be_unlabelled = !split.empty() && split != "train" && split != "validation";
+    if (may_be_unlabelled && tree.folders.empty()) {
+      for (const std::string& file : tree.files) add_image(folder / file, split, -1);
+      return;
+    }
+    const SplitClasses classes(tree, depth_);
+    if (labels_.empty()) number_classes(classes, tree, folder);
+    check_classes(classes, folder);
+    mixed_.insert(classes.mixed().begin(), classes.mixed().end());
+    for (const std::string& file : tree.files) add_file(folder, file, split, classes.class_of(file));
+  }
+
+  void number_classes(const SplitClasses& classes, const FolderTree& tree, const fs::path& training) {
+    if (tree.folders.empty()) {
+      throw Error("no class folders", training.string(),
+                  "one folder per class is expected, with the class's images inside");
+    }
+    for (const std::string& name : classes.names()) {
+      if (!is_utf8(name))
+        throw Error("a class name that is not UTF-8", (training / name).string(), "rename the folder");
+      labels_[name] = static_cast<std::int32_t>(listing_.classes.size());
+      listing_.classes.push_back(name);
+    }
+  }
+
+  void check_classes(const SplitClasses& classes, const fs::path& folder) const {
+    for (const std::string& name : classes.names()) {
+      if (labels_.contains(name)) continue;
+      throw Error(fmt::format("class '{}' is not among the {} training classes", name, labels_.size()),
+                  (folder / name).string(),
+                  "every split needs the same classes: check the name, or move the folder away (unlabelled test "
+                  "images lie in test/ itself)");
+    }
+    if (classes.empty().empty()) return;
+    throw Error("no images in the class folder", (folder / classes.empty().front()).string(),
+                "add images, or remove the empty folder");
+  }
+
+  /// A file of a split with classes. Nobody can say which class one is of that lies beside their folders.
+  void add_file(const fs::path& folder, const std::string& file, const std::string& split, const std::string& name) {
+    if (name.empty()) return add(folder / file, "", outside_classes, -1);
+    const bool image = add_image(folder / file, split, labels_.at(name));
+    if (!image || depth_ == ClassDepth::deepest) return;
+    if (parent_of(file) == name) {
+      any_direct_ = true;
     } else {
-      walk_classes(folder, split);
+      deeper_.push_back((folder / file).lexically_relative(input_));
     }
-  }
-
-  void walk_classes(const fs::path& folder, const std::string& split) {
-    for (const std::string& name : folder_names(folder)) {
-      const auto label = labels_.find(name);
-      if (label == labels_.end()) {
-        throw Error(fmt::format("class '{}' is not among the {} training classes", name, labels_.size()),
-                    (folder / name).string(),
-                    "every split needs the same classes: check the name, or move the folder away (unlabelled test "
-                    "images lie in test/ itself)");
-      }
-      walk_class(folder / name, split, label->second);
-    }
-    add_files(folder);
-  }
-
-  void walk_class(const fs::path& folder, const std::string& split, std::int32_t label) {
-    bool any = false;
-    for (const std::string& file : files_below(folder)) {
-      const bool image = add_image(folder / file, split, label);
-      any = any || image;
-      if (image && file.find('/') != std::string::npos) deeper_.push_back((folder / file).lexically_relative(input_));
-    }
-    if (any) return;
-    throw Error("no images in the class folder", folder.string(), "add images, or remove the empty folder");
   }
 
   /// Whether it may be one.
@@ -97,10 +104,9 @@ class Walk {
     return image;
   }
 
-  /// Files that lie beside folders of classes: nobody can say which class they are of.
-  void add_files(const fs::path& folder) {
-    for (const fs::directory_entry& entry : entries_of(folder)) {
-      if (!entry.is_directory()) add(entry.path(), "", "lies outside any class folder", -1);
+  void add_files_beside_splits() {
+    for (const fs::directory_entry& entry : entries_of(input_)) {
+      if (!entry.is_directory()) add(entry.path(), "", outside_classes, -1);
     }
   }
 
@@ -108,21 +114,29 @@ class Walk {
     listing_.candidates.push_back({file.lexically_relative(input_).string(), split, refusal, label});
   }
 
-  void note_deeper_images() {
-    if (deeper_.empty()) return;
-    listing_.notes.push_back(fmt::format("images in folders below a class's folder, taken as that class: {} ({})",
-                                         deeper_.size(), first_of(deeper_, 2)));
+  void add_notes() {
+    if (!deeper_.empty()) {
+      listing_.notes.push_back(fmt::format("images in folders below a class's folder, taken as that class: {} ({}){}",
+                                           deeper_.size(), first_of(deeper_, 2), any_direct_ ? "" : deepest_advice));
+    }
+    if (!mixed_.empty()) {
+      listing_.notes.push_back(fmt::format("classes whose folders hold other classes' folders too: {} ({})",
+                                           mixed_.size(), first_of({mixed_.begin(), mixed_.end()})));
+    }
   }
 
-  [[noreturn]] void fail_without_images() const {
-    throw Error("no images found", input_.string(), "a folder per class is expected, with the class's images inside");
-  }
+  static constexpr const char* outside_classes = "lies outside any class folder";  // a refusal
+  static constexpr const char* deepest_advice =
+      "; all classes' folders hold folders only: if those are the classes, pack with --class-folder deepest";
 
   fs::path input_;
-  std::map<std::string, std::string> splits_;   // folder → split; empty: no split folders
+  std::map<std::string, std::string> splits_;  // folder → split; empty: no split folders
+  ClassDepth depth_;
   std::map<std::string, std::int32_t> labels_;  // class → label
   Listing listing_;
   std::vector<std::string> deeper_;  // images in folders below class folders
+  bool any_direct_ = false;          // whether there are others
+  std::set<std::string> mixed_;      // see SplitClasses
 };
 
 void check_mapping(const std::map<std::string, std::string>& folder_as, const std::vector<std::string>& folders,
@@ -160,14 +174,14 @@ std::map<std::string, std::string> split_folders(const fs::path& input,
 
 }  // namespace
 
-ClassFolders::ClassFolders(fs::path input, std::map<std::string, std::string> folder_as)
-    : input_(std::move(input)), folder_as_(std::move(folder_as)) {
+ClassFolders::ClassFolders(fs::path input, std::map<std::string, std::string> folder_as, ClassDepth depth)
+    : input_(std::move(input)), folder_as_(std::move(folder_as)), depth_(depth) {
   if (fs::is_regular_file(input_))
     throw Error("a file, not a folder", input_.string(), "name the folder with the images; --source csv reads tables");
   if (!fs::is_directory(input_)) throw Error("no such folder", input_.string(), "check --input");
 }
 
-Listing ClassFolders::list() { return Walk(input_, split_folders(input_, folder_as_)).listing(); }
+Listing ClassFolders::list() { return Walk(input_, split_folders(input_, folder_as_), depth_).listing(); }
 
 Picture ClassFolders::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
   return read_picture(input_ / candidate.path, request);

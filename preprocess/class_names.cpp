@@ -103,6 +103,17 @@ ClassNames read_class_names(const std::filesystem::path& file) {
   return parse_class_names(read_file(file, largest), file.string());
 }
 
+ClassNames with_names_of_last_parts(ClassNames names, const std::vector<std::string>& classes) {
+  const auto last_part = [](const std::string& code) { return code.substr(code.find_last_of('/') + 1); };
+  std::map<std::string, int> uses;
+  for (const std::string& code : classes) ++uses[last_part(code)];
+  for (const std::string& code : classes) {
+    const auto name = names.find(last_part(code));
+    if (uses[last_part(code)] == 1 && name != names.end()) names.try_emplace(code, name->second);
+  }
+  return names;
+}
+
 std::vector<std::string> renamed(const std::vector<std::string>& classes, const ClassNames& names,
                                  const std::string& file) {
   std::vector<std::string> missing;

@@ -24,6 +24,10 @@ ClassNames read_class_names(const std::filesystem::path& file);
 /// `file` is named in errors.
 ClassNames parse_class_names(std::string_view text, const std::string& file);
 
+/// For classes that are paths, such as "animals/cat": a class without a name of its own gets that of its last part
+/// ("cat"), if no other class ends in it.
+ClassNames with_names_of_last_parts(ClassNames names, const std::vector<std::string>& classes);
+
 /// The names of `classes`, all different. `file` is named in errors.
 std::vector<std::string> renamed(const std::vector<std::string>& classes, const ClassNames& names,
                                  const std::string& file);

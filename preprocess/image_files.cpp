@@ -30,7 +30,7 @@ bool is_image_extension(std::string_view extension) {
   return std::ranges::find(known, lower_case(extension)) != known.end();
 }
 
-void collect(const fs::path& folder, const fs::path& relative, int depth, std::vector<std::string>& files) {
+void collect(const fs::path& folder, const fs::path& relative, int depth, FolderTree& tree) {
   if (depth > deepest) {
     throw Error(fmt::format("more than {} folders deep", deepest), folder.string(),
                 "look for a link that leads in a circle");
@@ -38,9 +38,10 @@ void collect(const fs::path& folder, const fs::path& relative, int depth, std::v
   for (const fs::directory_entry& entry : entries_of(folder)) {
     const fs::path inside = relative / entry.path().filename();
     if (entry.is_directory()) {
-      collect(entry.path(), inside, depth + 1, files);
+      tree.folders.push_back(inside.string());
+      collect(entry.path(), inside, depth + 1, tree);
     } else {
-      files.push_back(inside.string());
+      tree.files.push_back(inside.string());
     }
   }
 }
@@ -73,12 +74,15 @@ std::vector<std::string> folder_names(const fs::path& folder) {
   return names;
 }
 
-std::vector<std::string> files_below(const fs::path& folder) {
-  std::vector<std::string> files;
-  collect(folder, "", 0, files);
-  std::ranges::sort(files);
-  return files;
+FolderTree tree_below(const fs::path& folder) {
+  FolderTree tree;
+  collect(folder, "", 0, tree);
+  std::ranges::sort(tree.folders);
+  std::ranges::sort(tree.files);
+  return tree;
 }
+
+std::vector<std::string> files_below(const fs::path& folder) { return tree_below(folder).files; }
 
 std::string split_of_name(const std::string& name) {
   if (name == "train" || name == "test") return name;

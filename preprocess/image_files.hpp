@@ -25,7 +25,12 @@ std::string without_image_extension(const std::string& path);
 std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::path& folder);
 std::vector<std::string> folder_names(const std::filesystem::path& folder);
 
-/// Paths of all files below a folder at any depth, relative to it.
+/// What lies below a folder at any depth; paths relative to it.
+struct FolderTree {
+  std::vector<std::string> folders, files;
+};
+FolderTree tree_below(const std::filesystem::path& folder);
+/// Its files alone.
 std::vector<std::string> files_below(const std::filesystem::path& folder);
 
 /// "train", "validation" or "test" for the names that people give such folders and files; empty for others.

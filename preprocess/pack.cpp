@@ -182,7 +182,9 @@ class Packer {
   Listing named_listing() const {
     Listing listing = source_->list();
     if (settings_.class_names.empty()) return listing;
-    const ClassNames names = read_class_names(settings_.class_names);
+    ClassNames names = read_class_names(settings_.class_names);
+    if (settings_.class_depth == ClassDepth::deepest)
+      names = with_names_of_last_parts(std::move(names), listing.classes);
     listing.classes = renamed(listing.classes, names, settings_.class_names.string());
     return listing;
   }

@@ -59,6 +59,7 @@ void check_belongs(const Options& options, const PackSettings& settings) {
     options.reject(option, what, "leave it away");
   };
   only("folder-as", {SourceKind::class_folders}, "only class folders have folders to map");
+  only("class-folder", {SourceKind::class_folders}, "only --source class-folders takes classes from folders");
   for (const char* option : {"csv-name", "csv-label", "images-folder"})
     only(option, {SourceKind::csv}, "only --source csv has tables");
   only("class-names", {SourceKind::class_folders, SourceKind::csv}, "only class folders and CSV files name classes");
@@ -87,6 +88,7 @@ PackSettings PackSettings::from(const Options& options) {
   settings.source = source_of(options);
   if (options.has("input")) settings.input = options.path("input");
   if (options.has("images-folder")) settings.images_folder = options.path("images-folder");
+  settings.class_depth = options.text("class-folder") == "deepest" ? ClassDepth::deepest : ClassDepth::first;
   if (options.has("class-names")) settings.class_names = options.path("class-names");
   if (options.has("csv-name")) settings.columns.name = options.text("csv-name");
   if (options.has("csv-label")) settings.columns.label = options.text("csv-label");
@@ -117,6 +119,8 @@ std::map<std::string, std::string> PackSettings::summary() const {
   };
   if (!input.empty()) texts["input"] = input.string();
   if (!images_folder.empty()) texts["images-folder"] = images_folder.string();
+  if (source == SourceKind::class_folders)
+    texts["class-folder"] = class_depth == ClassDepth::first ? "first" : "deepest";
   if (!class_names.empty()) texts["class-names"] = class_names.string();
   std::string folders;
   for (const auto& [given, split] : folder_as) folders += (folders.empty() ? "" : ",") + given + "=" + split;

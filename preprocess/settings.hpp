@@ -14,6 +14,8 @@
 
 namespace lockstep::preprocess {
 
+/// Which of the folders above an image is its class; see class_folders.hpp.
+enum class ClassDepth { first, deepest };
 enum class SourceKind { class_folders, csv, idx, cifar10, cifar100, generated };
 
 struct PackSettings {
@@ -28,7 +30,8 @@ struct PackSettings {
   Fit fit = Fit::crop;
   int channels = 3;
   SplitShares shares;
-  std::map<std::string, std::string> folder_as;  ///< given folder → split
+  std::map<std::string, std::string> folder_as;  ///< of class folders: given folder → split
+  ClassDepth class_depth = ClassDepth::first;    ///< of class folders
   std::uint64_t seed = 0;
   std::int64_t shard_bytes = 0;  ///< raw image bytes of a shard, at most
   std::int64_t threads = 0;      ///< decoding threads per rank; 0: this rank's share of the cores

@@ -54,13 +54,13 @@ std::unique_ptr<Source> make_source(const PackSettings& settings) {
     case SourceKind::csv:
       return std::make_unique<CsvSource>(settings.input, settings.images_folder, settings.columns);
     case SourceKind::cifar10:
-      return std::make_unique<CifarSource>(settings.input, CifarKind::cifar10);
+      return std::make_unique<CifarSource>(settings.input, CifarKind::cifar10, settings.strict);
     case SourceKind::cifar100:
-      return std::make_unique<CifarSource>(settings.input, CifarKind::cifar100);
+      return std::make_unique<CifarSource>(settings.input, CifarKind::cifar100, settings.strict);
     case SourceKind::class_folders:
       break;
   }
-  return std::make_unique<ClassFolders>(settings.input, settings.folder_as);
+  return std::make_unique<ClassFolders>(settings.input, settings.folder_as, settings.class_depth);
 }
 
 }  // namespace lockstep::preprocess

@@ -41,7 +41,6 @@ TEST_F(CifarTest, ReadsTheOfficialFiles) {
   ASSERT_EQ(listing.candidates.size(), 23u);
   EXPECT_EQ(listing.classes.at(9), "truck");
   EXPECT_EQ(listing.height, 32);
-  EXPECT_TRUE(listing.notes.empty());
   EXPECT_EQ(listing.candidates[5], (Candidate{"data_batch_2:1", "train", "", 6}));
   EXPECT_EQ(listing.candidates[22], (Candidate{"test_batch:2", "test", "", 2}));
   const Picture picture = source.picture(5, listing.candidates[5], {3, 0, {}});
@@ -67,9 +66,42 @@ TEST_F(CifarTest, ABatchCutShortIsAnErrorWithItsRecord) {
   EXPECT_CONTAINS(failure(), "data_batch_3.bin · ");
   folder_.file("data_batch_3.bin", "");
   EXPECT_CONTAINS(failure(), "an empty file");
-  folder_.file("data_batch_3.bin", records(2, std::string(1, '\x05')));
-  const Listing listing = CifarSource(folder_.path(), CifarKind::cifar10).list();
-  EXPECT_CONTAINS(listing.notes.at(0), "data_batch_3 holds 2 records, data_batch_1 holds 4: was a file cut?");
+}
+
+/// A file with as many records of zeros as asked for, which takes no space on the disk.
+void write_zeros(const std::filesystem::path& file, std::uintmax_t bytes) {
+  std::filesystem::create_directories(file.parent_path());
+  write_file_atomically(file, "");
+  std::filesystem::resize_file(file, bytes);
+}
+
+TEST_F(CifarTest, AFileCutBetweenTwoRecordsIsNoticedByItsCount) {
+  constexpr std::uintmax_t record = 3073;
+  for (int i = 1; i <= 5; ++i) write_zeros(folder_ / ("data_batch_" + std::to_string(i) + ".bin"), 10000 * record);
+  write_zeros(folder_ / "test_batch.bin", 10000 * record);
+  folder_.file("batches.meta.txt", ten_names);
+  const auto list = [&](bool strict) { return CifarSource(folder_.path(), CifarKind::cifar10, strict).list(); };
+  EXPECT_TRUE(list(true).notes.empty());
+  write_zeros(folder_ / "data_batch_3.bin", 9999 * record);
+  write_zeros(folder_ / "test_batch.bin", 10001 * record);
+  const Listing listing = list(false);
+  EXPECT_EQ(listing.candidates.size(), 60000u);
+  EXPECT_EQ(listing.notes,
+            (std::vector<std::string>{"data_batch_3.bin holds 9999 records, 10000 in the official file: was it cut?",
+                                      "test_batch.bin holds 10001 records, 10000 in the official file: was it cut?"}));
+  const std::string refused = failure_of([&] { list(true); });
+  EXPECT_CONTAINS(refused, "9999 records, 10000 in the official file · ");
+  EXPECT_CONTAINS(refused, "data_batch_3.bin · fetch and unpack the binary version again");
+}
+
+TEST_F(CifarTest, OfAHundredTheTwoFilesDifferInTheirCounts) {
+  constexpr std::uintmax_t record = 3074;
+  write_zeros(folder_ / "train.bin", 50000 * record);
+  write_zeros(folder_ / "test.bin", 10000 * record);
+  const auto notes = [&] { return CifarSource(folder_.path(), CifarKind::cifar100).list().notes; };
+  EXPECT_EQ(notes().size(), 1u);  // no names of the classes
+  write_zeros(folder_ / "train.bin", 10000 * record);
+  EXPECT_CONTAINS(notes().at(1), "train.bin holds 10000 records, 50000 in the official file");
 }
 
 TEST_F(CifarTest, ALabelOutOfRangeIsAnErrorWithItsRecord) {

@@ -15,6 +15,10 @@ class ClassFoldersTest : public ::testing::Test {
   std::string failure(const Splits& folder_as = {}) const {
     return failure_of([&] { list(folder_as); });
   }
+  Listing list_deepest() const { return ClassFolders(folder_.path(), {}, ClassDepth::deepest).list(); }
+  std::string failure_deepest() const {
+    return failure_of([&] { list_deepest(); });
+  }
   void touch(const std::string& name) const { folder_.file(name, "x"); }
   TemporaryFolder folder_;
 };
@@ -58,6 +62,72 @@ TEST_F(ClassFoldersTest, TheFirstFolderIsTheClassHoweverDeepTheImage) {
   EXPECT_EQ(listing.candidates[1], (Candidate{"train/a/x/y/1.jpg", "train", "", 0}));
   ASSERT_EQ(listing.notes.size(), 1u);
   EXPECT_CONTAINS(listing.notes[0], "taken as that class: 1 (train/a/x/y/1.jpg)");
+  EXPECT_EQ(listing.notes[0].find("--class-folder"), std::string::npos);
+}
+
+TEST_F(ClassFoldersTest, FoldersThatHoldOnlyFoldersBringTheOptionToMind) {
+  for (const char* name : {"animals/cat/1.jpg", "animals/dog/2.jpg", "plants/oak/3.jpg", "plants/list.txt"})
+    touch(name);
+  const Listing listing = list();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"animals", "plants"}));
+  ASSERT_EQ(listing.notes.size(), 1u);
+  EXPECT_CONTAINS(listing.notes[0], "taken as that class: 3 (animals/cat/1.jpg, animals/dog/2.jpg … and 1 more)");
+  EXPECT_CONTAINS(listing.notes[0], "--class-folder deepest");
+  touch("plants/4.jpg");
+  EXPECT_EQ(list().notes.at(0).find("--class-folder"), std::string::npos);
+}
+
+TEST_F(ClassFoldersTest, TheDeepestFolderIsTheClassUnderItsPath) {
+  for (const char* name : {"animals/cat/1.jpg", "animals/dog/2.jpg", "plants/cat/3.jpg", "plants/x/y/noextension"})
+    touch(name);
+  const Listing listing = list_deepest();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"animals/cat", "animals/dog", "plants/cat", "plants/x/y"}));
+  for (std::int32_t i = 0; i < 4; ++i) EXPECT_EQ(listing.candidates.at(static_cast<std::size_t>(i)).label, i);
+  EXPECT_TRUE(listing.notes.empty());
+}
+
+TEST_F(ClassFoldersTest, TheDeepestFolderStaysBelowItsSplit) {
+  for (const char* name : {"train/animals/cat/1.jpg", "train/plants/oak/1.jpg", "val/plants/oak/2.jpg", "test/3.jpg"})
+    touch(name);
+  const Listing listing = list_deepest();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"animals/cat", "plants/oak"}));
+  EXPECT_EQ(listing.candidates.at(0), (Candidate{"test/3.jpg", "test", "", -1}));
+  EXPECT_EQ(listing.candidates.at(2), (Candidate{"train/plants/oak/1.jpg", "train", "", 1}));
+  EXPECT_EQ(listing.candidates.at(3), (Candidate{"val/plants/oak/2.jpg", "validation", "", 1}));
+  touch("val/plants/elm/2.jpg");
+  EXPECT_CONTAINS(failure_deepest(), "class 'plants/elm' is not among the 2 training classes");
+  EXPECT_CONTAINS(failure_deepest(), "/val/plants/elm");
+}
+
+TEST_F(ClassFoldersTest, ImagesBesideClassFoldersAreAClassOfTheirOwn) {
+  for (const char* name : {"a/1.jpg", "a/sub/2.jpg", "a/sub/deep/3.jpg", "b/4.jpg", "beside.jpg"}) touch(name);
+  const Listing listing = list_deepest();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"a", "a/sub", "a/sub/deep", "b"}));
+  EXPECT_EQ(listing.candidates.at(4), (Candidate{"beside.jpg", "", "lies outside any class folder", -1}));
+  ASSERT_EQ(listing.notes.size(), 1u);
+  EXPECT_EQ(listing.notes[0], "classes whose folders hold other classes' folders too: 2 (a, a/sub)");
+}
+
+TEST_F(ClassFoldersTest, OtherFilesBesideClassFoldersMakeNoClass) {
+  for (const char* name : {"a/LICENSE", "a/list.txt", "a/cat/1.jpg", "a/cat/notes.txt", "a/dog/LICENSE"}) touch(name);
+  const Listing listing = list_deepest();
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"a/cat", "a/dog"}));
+  EXPECT_EQ(listing.candidates.at(0), (Candidate{"a/LICENSE", "", "lies outside any class folder", -1}));
+  EXPECT_EQ(listing.candidates.at(2), (Candidate{"a/cat/notes.txt", "", "not an image by its extension", 0}));
+  EXPECT_EQ(listing.candidates.at(3), (Candidate{"a/dog/LICENSE", "", "", 1}));
+  EXPECT_EQ(listing.candidates.at(4), (Candidate{"a/list.txt", "", "lies outside any class folder", -1}));
+  EXPECT_TRUE(listing.notes.empty());
+}
+
+TEST_F(ClassFoldersTest, FoldersWithoutImagesAreNamedAtAnyDepth) {
+  touch("only.jpg");
+  EXPECT_CONTAINS(failure_deepest(), "no class folders");
+  for (const char* name : {"a/x/1.jpg", "a/y/readme.txt"}) touch(name);
+  EXPECT_CONTAINS(failure_deepest(), "no images in the class folder");
+  EXPECT_CONTAINS(failure_deepest(), "/a/y · ");
+  EXPECT_EQ(failure(), "no error");
+  touch("a/y/\xFF/1.jpg");
+  EXPECT_CONTAINS(failure_deepest(), "not UTF-8");
 }
 
 TEST_F(ClassFoldersTest, ATestFolderWithoutClassesIsUnlabelled) {

@@ -62,5 +62,15 @@ TEST(ClassNames, ANameOfTwoClassesGetsTheCodeToo) {
                   "two classes get the same name");
 }
 
+TEST(ClassNames, PathsGoByTheirLastPartIfNoOtherEndsInIt) {
+  const Names classes = {"animals/cat", "animals/fox", "plants/cat", "plants/oak"};
+  const ClassNames names = {{"cat", "Cat"}, {"fox", "Fox"}, {"oak", "Oak"}, {"animals/fox", "Vixen"}};
+  const ClassNames found = with_names_of_last_parts(names, classes);
+  EXPECT_EQ(found.at("plants/oak"), "Oak");
+  EXPECT_EQ(found.at("animals/fox"), "Vixen");
+  EXPECT_FALSE(found.contains("animals/cat") || found.contains("plants/cat"));
+  EXPECT_EQ(with_names_of_last_parts(names, {"oak", "plants/oak"}), names);
+}
+
 }  // namespace
 }  // namespace lockstep::preprocess

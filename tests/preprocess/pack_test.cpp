@@ -217,6 +217,7 @@ TEST_F(PackTest, OptionsOfAnotherSourceAreUsageErrors) {
   EXPECT_CONTAINS(failure("out", {{"csv-name", "id"}}), "only --source csv has tables · --csv-name");
   EXPECT_CONTAINS(failure("out", {{"images-folder", "x"}}), "only --source csv has tables · --images-folder");
   EXPECT_CONTAINS(failure("out", {{"source", "csv"}, {"folder-as", "a=b"}}), "only class folders");
+  EXPECT_CONTAINS(failure("out", {{"source", "csv"}, {"class-folder", "deepest"}}), "only --source class-folders");
   EXPECT_CONTAINS(failure("out", {{"source", "idx"}, {"class-names", "x"}}), "only class folders and CSV files");
 }
 
@@ -248,6 +249,23 @@ TEST_F(PackTest, ClassesGetTheirReadableNames) {
   folder_.file("names.txt", "a zebra\n");
   EXPECT_CONTAINS(failure("other", {{"class-names", names}}), "1 of 2 classes have no name here: 'b'");
   EXPECT_FALSE(fs::exists(folder_ / "other"));
+}
+
+TEST_F(PackTest, NestedClassesAreNamedByPathOrLastPart) {
+  for (const char* name : {"animals/cat/1", "animals/dog/2", "plants/cat/3"})
+    folder_.file("in/" + std::string(name) + ".png", encoded(".png", {20, 20}, 9));
+  const std::string names = folder_.file("names.txt", "animals/cat Felis\nplants/cat Nepeta\ndog Canis\n").string();
+  const Manifest manifest =
+      pack_into("out", {{"class-folder", "deepest"}, {"class-names", names}, {"validation", "0"}, {"test", "0"}});
+  EXPECT_EQ(manifest.classes, (std::vector<std::string>{"Felis", "Canis", "Nepeta"}));
+  EXPECT_EQ(manifest.split("train").class_counts, (std::vector<std::int64_t>{1, 1, 1}));
+  EXPECT_EQ(manifest.settings.at("class-folder"), "deepest");
+  folder_.file("names.txt", "cat Felis\ndog Canis\n");
+  EXPECT_CONTAINS(failure("other", {{"class-folder", "deepest"}, {"class-names", names}}),
+                  "2 of 3 classes have no name here: 'animals/cat', 'plants/cat'");
+  const Manifest first = pack_into("first");
+  EXPECT_EQ(first.classes, (std::vector<std::string>{"animals", "plants"}));
+  EXPECT_EQ(first.settings.at("class-folder"), "first");
 }
 
 TEST_F(PackTest, TablesAreRecordedAsTheyWereRead) {

@@ -145,6 +145,18 @@ class Cifar10(Sources):
         batch.write_bytes(whole)
         self.pack(*self.words)
 
+    def test_a_batch_cut_between_two_records(self):
+        """Of few records, these sets are noted file by file, and refused by --strict."""
+        result = self.done("preprocess", *self.words, "--output", self.folder / "packed")
+        for name in [f"data_batch_{i}" for i in range(1, 6)]:
+            self.assertIn(f"{name}.bin holds 120 records, 10000 in the official file", result.stderr)
+        self.assertIn("test_batch.bin holds 100 records, 10000 in the official file", result.stderr)
+        batch, output = self.input / "cifar-10-batches-bin/data_batch_1.bin", self.folder / "strict"
+        names = ["120 records, 10000 in the official file", batch, "again"]
+        self.refused(1, names, "preprocess", *self.words, "--strict", "--output", output)
+        self.refused_by_ranks(3, 1, names, "preprocess", *self.words, "--strict", "--output", output)
+        self.assert_nothing_whole(output)
+
     def test_a_label_above_nine_and_missing_batches(self):
         folder, output = self.input / "cifar-10-batches-bin", self.folder / "packed"
         damaged = bytearray((folder / "data_batch_2.bin").read_bytes())
@@ -340,6 +352,36 @@ class NestedFolders(Sources):
             self.assertEqual(label, labels[number])
             self.assertTrue((image == images[number]).all(), path)
         self.assert_samples(self.folder / "packed", "test", images[:4], [-1] * 4)
+
+    def test_the_deepest_folder_is_the_class(self):
+        classes = ["animals/cat", "animals/dog", "plants/cat"]
+        images, labels = pictures(30, 3, 24, 3, 8)
+        words = ("--source", "class-folders", "--input", self.folder / "set", "--side", 24)
+        for split, part in (("train", slice(0, 21)), ("val", slice(21, 30))):
+            for i, (image, label) in enumerate(zip(images[part], labels[part])):
+                write_pngs(self.folder / "set" / split / classes[label], [image], [f"{i:02}"])
+        write_pngs(self.folder / "set/test", images[:4], list("abcd"))
+        said = self.done("preprocess", *words, "--output", self.folder / "first").stderr
+        self.assertIn("--class-folder deepest", said)
+        self.assertEqual(read_json(self.folder / "first/manifest.json")["classes"], ["animals", "plants"])
+        (self.folder / "names.txt").write_text("animals/cat Felis\nplants/cat Nepeta\ndog Canis\n")
+        words += ("--class-folder", "deepest", "--class-names", self.folder / "names.txt")
+        data = self.pack(*words)
+        manifest = read_json(data / "manifest.json")
+        self.assertEqual(manifest["classes"], ["Felis", "Canis", "Nepeta"])
+        self.assertEqual(manifest["settings"]["class-folder"], "deepest")
+        for split, first, part in (("train", 0, slice(0, 21)), ("validation", 21, slice(21, 30))):
+            found, found_labels, paths = self.samples(data, split)
+            self.assertEqual(len(found), part.stop - part.start)
+            for image, label, path in zip(found, found_labels, paths):
+                number = first + int(path[-6:-4])
+                self.assertEqual((label, classes[label]), (labels[number], path.split("/", 1)[1].rsplit("/", 1)[0]))
+                self.assertTrue((image == images[number]).all(), path)
+        self.assert_samples(data, "test", images[:4], [-1] * 4)
+        self.assert_same_bytes_from_ranks(data, *words)
+        (self.folder / "names.txt").write_text("cat Felis\ndog Canis\n")
+        self.refused(1, ["2 of 3 classes have no name", "'animals/cat', 'plants/cat'"], "preprocess", *words, "--output",
+                     self.folder / "other")
 
 
 if __name__ == "__main__":
