@@ -39,6 +39,13 @@ void check_fits(const RunRecord& record, const Manifest& manifest, const std::fi
               "give one with the classes of the run, in the same order, with --data");
 }
 
+/// A run knows where its data set lay. Named with --data, a missing one is a mistyped path; else it may have moved.
+void check_still_there(const std::filesystem::path& folder, bool named) {
+  if (named || std::filesystem::exists(folder)) return;
+  throw Error("no such data set", folder.string(),
+              "the run was trained on the one there: say with --data where it is now");
+}
+
 /// Whether it is the data set of the run. Packed anew, a split may hold images that the run was trained on: a better
 /// score than the model deserves.
 bool check_same_data(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder, bool named,
@@ -75,6 +82,7 @@ Exit evaluate_run(const Options& options, World& world, const Log& log) {
   const RunFolder run = RunFolder::open(options.path("run"));
   const RunRecord record = run.record();
   const std::filesystem::path data = options.has("data") ? options.path("data") : std::filesystem::path(record.data);
+  if (world.rank() == 0) check_still_there(data, options.has("data"));
   const Manifest manifest = shared_manifest(world, data);
   check_fits(record, manifest, data);
   const bool same_data = check_same_data(record, manifest, data, options.has("data"), log);

@@ -67,8 +67,8 @@ constexpr std::array options{
               "decoding threads per rank; 0: this rank's share of the cores"},
 
     OptionRow{"data", "data", train, path, "DIR", "", true, true, 0, 0, "the data set to train on"},
-    OptionRow{"data", "data", evaluate, path, "DIR", "", false, false, 0, 0,
-              "the data set, if it has moved since the run"},
+    OptionRow{"data", "data", evaluate, path, "DIR", "", false, true, 0, 0,
+              "the data set, if it has moved since the run, or another one of the same classes"},
     OptionRow{"run", "data", train, path, "DIR", "", false, true, 0, 0, "folder of this run, made by it (required)"},
     OptionRow{"run", "data", evaluate, path, "DIR", "", true, true, 0, 0, "the run to evaluate"},
     OptionRow{"split", "data", evaluate, text, "NAME", "validation", false, true, 0, 0, "split to evaluate"},

@@ -216,7 +216,11 @@ class Run(Case):
         record = read_json(run / "run.json")
         record["data"]["folder"] = str(self.folder / "gone")
         (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
-        self.refused(1, ["no such data set", self.folder / "gone"], "evaluate", "--run", run)
+        names = ["no such data set", self.folder / "gone", "--data"]
+        self.refused(1, names, "evaluate", "--run", run)
+        self.refused_by_ranks(2, 1, names, "evaluate", "--run", run)
+        self.assertIn("--data", self.done("evaluate", "--help").stdout)
+        self.refused(1, ["no such data set", self.folder / "none"], "evaluate", "--run", run, "--data", self.folder / "none")
         self.done("evaluate", "--run", run, "--data", self.data)
 
     def test_damaged_weights(self):
