@@ -1,6 +1,7 @@
 #include "lockstep/model/freezing.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <numeric>
@@ -67,6 +68,19 @@ std::string TrainedPart::description() const {
       frozen == 1 ? "" : " … " + last, frozen, parameters.size(), touched, modules,
       100.0 * static_cast<double>(frozen_elements()) / static_cast<double>(elements()), elements(),
       parameters[frozen].name);
+}
+
+std::string TrainedPart::frozen_list() const {
+  const std::vector<std::size_t> starts = module_starts(parameters);
+  std::vector<std::string> names;
+  for (std::size_t m = 0; m + 1 < starts.size() && starts[m] < frozen; ++m) {
+    if (starts[m + 1] <= frozen) {
+      names.push_back(parameters[starts[m]].module());
+    } else {
+      for (std::size_t i = starts[m]; i < frozen; ++i) names.push_back(parameters[i].name);
+    }
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 TrainedPart plan_freezing(std::vector<ParameterEntry> parameters, const FreezeConfig& config) {

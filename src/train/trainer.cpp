@@ -66,7 +66,8 @@ struct Trainer::State {
     model->to(channels.gradients->device());
     broadcast_parameters(*channels.gradients, state_of(*model));
     trained = freeze(*model, config.model.freeze);
-    if (config.model.freeze.fraction > 0) log.info(trained.description());
+    if (config.model.freeze.fraction > 0)
+      log.info(trained.description() + "\nthe frozen modules: " + trained.frozen_list());
     step = std::make_unique<TrainingStep>(*model, config, channels);
     at.data_digest = data_digest;
   }

@@ -153,11 +153,15 @@ TEST(Freezing, AFrozenPrefixComputesAsInEvaluation) {
   EXPECT_TRUE(model->forward(images, training).equal(model->forward(images, BatchContext{})));
 }
 
-TEST(Freezing, IsDescribedInALine) {
+TEST(Freezing, IsDescribedInALineAndListed) {
   const TrainedPart part = plan_freezing(some_parameters(), {0.6, FreezeBy::modules, false});
   EXPECT_EQ(part.description(),
             "frozen: conv1.weight … conv2.weight, 4 of 8 tensors in 3 of 5 modules, 80.00 % of 100 parameters; trained "
             "from bn2.weight on");
+  EXPECT_EQ(part.frozen_list(), "conv1, bn1, conv2");
+  EXPECT_EQ(plan_freezing(some_parameters(), {0.65, FreezeBy::tensors, false}).frozen_list(),
+            "conv1, bn1, conv2, bn2.weight");
+  EXPECT_EQ(plan_freezing(some_parameters(), {}).frozen_list(), "");
   EXPECT_EQ(plan_freezing(some_parameters(), {}).description(), "all 8 parameter tensors are trained");
 }
 

@@ -58,6 +58,8 @@ class Freezing(SystemTest):
                 self.assertAlmostEqual(float(told[1]), last / 2**20, delta=0.051)
                 if first_trained:
                     self.assertIn(f"trained from {first_trained} on", said)
+                    listed = re.search(r"the frozen modules: (.*)", said)[1].split(", ")
+                    self.assertEqual(listed, list(dict.fromkeys(name.rpartition(".")[0] for name in network["frozen"])))
 
     def test_frozen_tensors_stay_and_the_others_move(self):
         for name, words in (("resnet", ("--model", "resnet18")), ("cnn", ("--filters", "8,16", "--dense", 16)),

@@ -35,6 +35,8 @@ struct TrainedPart {
   std::int64_t frozen_elements() const;
   /// For a person: how much is frozen and where the trained part begins; one line.
   std::string description() const;
+  /// What is frozen, one after the other: modules, and tensors of one that is frozen in part ("conv1, bn1, fc.weight").
+  std::string frozen_list() const;
 };
 
 /// What freezing would do. Errors: as above.
