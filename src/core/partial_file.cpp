@@ -19,7 +19,7 @@ PartialFile::~PartialFile() {
 void PartialFile::reserve(std::uint64_t bytes) const {
   const bool full =
       ::fallocate(file_->get(), 0, 0, static_cast<off_t>(bytes)) != 0 && (errno == ENOSPC || errno == EDQUOT);
-  if (full) throw system_error(fmt::format("cannot reserve {} bytes", bytes), partial_.string(), errno);
+  if (full) throw system_error(fmt::format("cannot reserve {} bytes", bytes), final_.string(), errno);
 }
 
 void PartialFile::append(std::span<const std::uint8_t> bytes) {
@@ -36,7 +36,7 @@ void PartialFile::write_at(std::uint64_t offset, std::span<const std::uint8_t> b
     const ssize_t written = ::pwrite(file_->get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (written < 0) {
       if (errno == EINTR) continue;
-      throw system_error("cannot write", partial_.string(), errno);
+      throw system_error("cannot write", final_.string(), errno);
     }
     bytes = bytes.subspan(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);

@@ -15,6 +15,11 @@ SOURCE = pathlib.Path(os.environ["LOCKSTEP_SOURCE_DIR"])
 BUILD = pathlib.Path(os.environ["LOCKSTEP_BINARY_DIR"])
 
 
+def neutral(words, build):
+    """Without the folders, of which LibTorch's may lie inside one build folder."""
+    return words.replace(os.environ["LOCKSTEP_LIBTORCH"], "LIBTORCH").replace(str(build), "BUILD")
+
+
 def commands(build):
     """Compiler's words by source and object, for what belongs to the product; without the name of the build folder."""
     entries = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
@@ -22,7 +27,7 @@ def commands(build):
     for entry in entries:
         path = pathlib.Path(entry["file"])
         if path.is_relative_to(SOURCE / "src") or path.is_relative_to(SOURCE / "preprocess"):
-            words = entry["command"].replace(str(build), "BUILD")
+            words = neutral(entry["command"], build)
             found[path.relative_to(SOURCE).as_posix(), words.split(" -o ")[1].split()[0]] = words
     return found
 
@@ -39,7 +44,7 @@ def link_words(build, target):
     words = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", target], text=True, check=True,
                            stdout=subprocess.PIPE).stdout
     assert words.strip(), f"ninja knows no {target}"
-    return words.replace(str(build), "BUILD")
+    return neutral(words, build)
 
 
 def needed_libraries(program):

@@ -134,8 +134,10 @@ class Run(SystemTest):
 
     def test_the_log_holds_every_epoch_with_the_promised_fields(self):
         log = read_log(self.run_folder)
-        steps, epochs = ([line for line in log if line["event"] == event] for event in ("step", "epoch"))
-        self.assertEqual(len(steps) + len(epochs), len(log))
+        steps, epochs, checkpoints = ([line for line in log if line["event"] == event]
+                                      for event in ("step", "epoch", "checkpoint"))
+        self.assertEqual(len(steps) + len(epochs) + len(checkpoints), len(log))
+        self.assertEqual([(line["epoch"], line["step"]) for line in checkpoints], [(1, 7), (2, 14), (3, 21)])
         self.assertEqual([line["epoch"] for line in epochs], [1, 2, 3])
         self.assertEqual([line["samples"] for line in epochs], [216] * 3)
         self.assertEqual([line["step"] for line in epochs], [7, 14, 21])

@@ -118,6 +118,14 @@ class Training(NoSpace):
         self.done(*self.evaluate_words("best"))
         self.refused(1, [self.disk / "run/weights/last.safetensors"], *self.evaluate_words("last"))
 
+    def test_no_room_for_the_checkpoint(self):
+        self.mount_disk("size=4000k")
+        self.refused(1, [NO_SPACE, self.disk / "run/checkpoints"], *self.train_words())
+        self.assert_no_partial_weights("best.safetensors", "last.safetensors")
+        self.enlarge()
+        self.done(*self.evaluate_words("last"))
+        self.assertIn("begins anew", self.done("train", "--resume", self.disk / "run").stderr)
+
     def test_no_room_with_two_ranks(self):
         self.mount_disk("size=512k")
         self.refused_by_ranks(2, 1, [NO_SPACE, self.disk / "run/weights/best.safetensors"], *self.train_words())

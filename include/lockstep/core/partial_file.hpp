@@ -1,7 +1,7 @@
 // A file on its way: written under its partial name, seen under its own name only once it is whole and on disk.
 //
 // Destroyed before publish(), it leaves nothing behind; a crash leaves the partial name, which nobody takes for the
-// file. One writer, one thread at a time. Errors: errno's text, the path, a hint.
+// file. One writer, one thread at a time. Errors: errno's text, the final path, a hint.
 #pragma once
 #include <cstdint>
 #include <filesystem>
