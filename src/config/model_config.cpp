@@ -96,8 +96,9 @@ ModelConfig model_config(const Options& options) {
   config.batch_norm_stats = batch_norm_stats(options);
   config.freeze = {options.real("freeze-fraction"), kind_of(freeze_units, options.text("freeze-by")),
                    options.flag("allow-random-frozen")};
-  options.reject_unused("freeze-by", config.freeze.fraction > 0, "--freeze-fraction");
-  options.reject_unused("allow-random-frozen", config.freeze.fraction > 0, "--freeze-fraction");
+  const bool freezes = options.said("freeze-fraction");  // 0 too: one command for a series of fractions
+  options.reject_unused("freeze-by", freezes, "--freeze-fraction");
+  options.reject_unused("allow-random-frozen", freezes, "--freeze-fraction");
   if (options.has("weights")) config.weights = options.path("weights");
   return config;
 }

@@ -17,7 +17,10 @@ BUILD = pathlib.Path(os.environ["LOCKSTEP_BINARY_DIR"])
 
 def neutral(words, build):
     """Without the folders, of which LibTorch's may lie inside one build folder."""
-    return words.replace(os.environ["LOCKSTEP_LIBTORCH"], "LIBTORCH").replace(str(build), "BUILD")
+    libtorch = pathlib.Path(os.environ["LOCKSTEP_LIBTORCH"])
+    words = words.replace(str(libtorch), "LIBTORCH").replace(str(build), "BUILD")
+    inside = libtorch.is_relative_to(build)  # ninja names it relative to the build folder then
+    return words.replace(str(libtorch.relative_to(build)), "LIBTORCH") if inside else words
 
 
 def commands(build):
