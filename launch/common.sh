@@ -34,6 +34,18 @@ build_jobs() {
   ((cores > 0)) && echo "$cores" || echo 1
 }
 
+# take_build_dir --build-dir DIR | --build-dir=DIR, then any words: sets `build`, and `taken` to the words that took.
+take_build_dir() {
+  taken=1
+  if [[ $1 == --build-dir ]]; then
+    (($# > 1)) || usage_fail "--build-dir needs a folder" "command line"
+    taken=2
+    build=$(absolute_path "$2")
+  else
+    build=$(absolute_path "${1#*=}")
+  fi
+}
+
 # configure BUILD_DIR [OPTION...]: for CMake.
 configure() {
   local build=$1

@@ -4,18 +4,16 @@
 #   launch/quickstart.sh [--build-dir DIR]
 #
 # Writes below the checkout: build/ (or DIR), datasets/quickstart and runs/quickstart-N, a new N each time. What is there
-# already is used again. The first run fetches 0.5 GB and builds for some minutes; the rest takes about half a minute.
+# already is used again. The first run fetches 0.6 GB and builds for some minutes; the rest takes about half a minute.
 set -euo pipefail
 source "$(dirname "$(readlink -f "$0")")/common.sh"
 
 build=$project_root/build
 while (($#)); do
   case $1 in
-    --build-dir)
-      (($# > 1)) || usage_fail "--build-dir needs a folder" "command line"
-      build=$(absolute_path "$2")
-      shift ;;
-    --build-dir=*) build=$(absolute_path "${1#*=}") ;;
+    --build-dir | --build-dir=*)
+      take_build_dir "$@"
+      shift $((taken - 1)) ;;
     -h | --help) print_help; exit 0 ;;
     *) usage_fail "unknown option" "$1" ;;
   esac

@@ -39,11 +39,9 @@ while (($#)); do
     --cuda) flavour=cuda ;;
     --tests) with_tests=true ;;
     --check-only) check_only=true ;;
-    --build-dir)
-      (($# > 1)) || usage_fail "--build-dir needs a folder" "command line"
-      build=$(absolute_path "$2")
-      shift ;;
-    --build-dir=*) build=$(absolute_path "${1#*=}") ;;
+    --build-dir | --build-dir=*)
+      take_build_dir "$@"
+      shift $((taken - 1)) ;;
     -h | --help) print_help; exit 0 ;;
     *) usage_fail "unknown option" "$1" ;;
   esac

@@ -13,11 +13,9 @@ source "$(dirname "$(readlink -f "$0")")/common.sh"
 build=$project_root/build
 while (($#)); do
   case $1 in
-    --build-dir)
-      (($# > 1)) || usage_fail "--build-dir needs a folder" "command line"
-      build=$(absolute_path "$2")
-      shift ;;
-    --build-dir=*) build=$(absolute_path "${1#*=}") ;;
+    --build-dir | --build-dir=*)
+      take_build_dir "$@"
+      shift $((taken - 1)) ;;
     -h | --help) print_help; exit 0 ;;
     *) break ;;
   esac

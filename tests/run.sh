@@ -19,11 +19,9 @@ build=$project_root/build setup_words=(--cuda) with_cuda=ON
 while (($#)); do
   case $1 in
     --cpu-only) setup_words=() with_cuda=OFF ;;
-    --build-dir)
-      (($# > 1)) || usage_fail "--build-dir needs a folder" "command line"
-      build=$(absolute_path "$2")
-      shift ;;
-    --build-dir=*) build=$(absolute_path "${1#*=}") ;;
+    --build-dir | --build-dir=*)
+      take_build_dir "$@"
+      shift $((taken - 1)) ;;
     -h | --help) print_help; exit 0 ;;
     *) break ;;
   esac

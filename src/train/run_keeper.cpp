@@ -38,6 +38,7 @@ NamedTensors with_means(NamedTensors model, const NamedTensors& per_rank) {
 /// Each rank takes its row of the buffers that differed between ranks. `per_rank` counts on rank 0.
 void restore_rank_buffers(const NamedTensors& per_rank, Model& model, Communicator& control) {
   const at::NoGradGuard no_grad;
+  if (broadcast_text(control, per_rank.empty() ? "" : "some").empty()) return;
   const std::map<std::string, at::Tensor> held(per_rank.begin(), per_rank.end());
   for (auto& item : model.named_buffers()) {
     at::Tensor& buffer = item.value();

@@ -293,8 +293,8 @@ struct Trainer::State {
     found.step_seconds = values[0];
     found.judgement_seconds = values[1];
     found.peak_bytes = static_cast<std::int64_t>(values[2]);
-    for (const at::Tensor& parameter : model->parameters()) found.parameters += parameter.numel();
-    for (const auto& [name, parameter] : step->gradients().parameters()) found.trained_parameters += parameter.numel();
+    found.parameters = trained.elements();
+    found.trained_parameters = trained.elements() - trained.frozen_elements();
     return found;
   }
 };
