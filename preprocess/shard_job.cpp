@@ -133,7 +133,7 @@ DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPla
 
 ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
                        const DecodedShard& decoded) {
-  ShardWriter writer(folder / shard.file, decoded.good(), plan.shape);
+  ShardWriter writer(folder / shard.file, decoded.good(), {plan.shape});
   const auto image_bytes = static_cast<std::size_t>(plan.shape.bytes());
   const std::span<const std::uint8_t> images(decoded.images);
   for (std::size_t at = 0; at < shard.ids.size(); ++at) {

@@ -23,7 +23,7 @@ std::vector<std::string> joined_splits(std::string_view split) {
 }
 
 DataSplit::DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split)
-    : name_(split), shape_(manifest.shape), first_{0} {
+    : name_(split), format_(manifest.shard_format()), first_{0} {
   for (const std::string& name : joined_splits(split)) add(folder, manifest, name);
 }
 
@@ -31,7 +31,7 @@ void DataSplit::add(const std::filesystem::path& folder, const Manifest& manifes
   const SplitEntry& entry = manifest.split(name);
   const std::int64_t before = samples();
   for (const ShardEntry& shard : entry.shards) {
-    shards_.emplace_back(folder / shard.file, shard, shape_, static_cast<std::int64_t>(manifest.classes.size()));
+    shards_.emplace_back(folder / shard.file, shard, format_, static_cast<std::int64_t>(manifest.classes.size()));
     first_.push_back(first_.back() + shards_.back().samples());
   }
   if (samples() - before != entry.samples) {
@@ -57,9 +57,19 @@ std::int64_t DataSplit::id(std::int64_t position) const {
   return shards_[at.shard].id(at.index);
 }
 
-void DataSplit::read(std::int64_t position, std::span<std::uint8_t> into) const {
+float DataSplit::weight(std::int64_t position) const {
   const Place at = place(position);
-  shards_[at.shard].read(at.index, into);
+  return shards_[at.shard].weight(at.index);
+}
+
+std::size_t DataSplit::stored_bytes(std::int64_t position) const {
+  const Place at = place(position);
+  return shards_[at.shard].place(at.index).bytes;
+}
+
+void DataSplit::read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first) const {
+  const Place at = place(position);
+  shards_[at.shard].read(at.index, into, first);
 }
 
 std::vector<std::int64_t> DataSplit::positions_by_id() const {

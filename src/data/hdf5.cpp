@@ -94,6 +94,8 @@ hid_t stored_type(Element element) {
       return H5T_STD_I32LE;
     case Element::int64:
       return H5T_STD_I64LE;
+    case Element::float32:
+      return H5T_IEEE_F32LE;
     case Element::other:
       break;
   }
@@ -101,7 +103,7 @@ hid_t stored_type(Element element) {
 }
 
 Element element_of(hid_t type) {
-  for (const Element element : {Element::uint8, Element::int32, Element::int64}) {
+  for (const Element element : {Element::uint8, Element::int32, Element::int64, Element::float32}) {
     if (H5Tequal(type, stored_type(element)) > 0) return element;
   }
   return Element::other;
@@ -184,6 +186,8 @@ std::string name_of(Element element) {
       return "int32";
     case Element::int64:
       return "int64";
+    case Element::float32:
+      return "float32";
     case Element::other:
       break;
   }
@@ -221,12 +225,21 @@ std::uint64_t File::reserve(const std::string& name, Element element, const std:
   return *offset;
 }
 
-void File::write(const std::string& name, std::span<const std::int32_t> values) {
+template <typename Number>
+void File::write_numbers(const std::string& name, Element element, std::span<const Number> values) {
   silence_library();
   const std::string where = where_ + ":/" + name;
   const Handle space = space_of({static_cast<std::int64_t>(values.size())}, where);
-  const Handle data = make_data_set(handle_.id(), name, H5T_STD_I32LE, space, false, where);
-  if (!values.empty()) write_all(data, H5T_NATIVE_INT32, values.data(), where);
+  const Handle data = make_data_set(handle_.id(), name, stored_type(element), space, false, where);
+  if (!values.empty()) write_all(data, stored_type(element), values.data(), where);
+}
+
+void File::write(const std::string& name, std::span<const std::int32_t> values) {
+  write_numbers(name, Element::int32, values);
+}
+
+void File::write(const std::string& name, std::span<const std::int64_t> values) {
+  write_numbers(name, Element::int64, values);
 }
 
 void File::write(const std::string& name, const std::vector<std::string>& texts) {
@@ -249,6 +262,11 @@ void File::write_attribute(const std::string& name, std::int32_t value) {
             "cannot make an attribute", where_),
       H5Aclose);
   check(H5Awrite(attribute.id(), H5T_NATIVE_INT32, &value), "cannot write an attribute", where_);
+}
+
+bool File::has(const std::string& name) const {
+  silence_library();
+  return check(H5Lexists(handle_.id(), name.c_str(), H5P_DEFAULT), "cannot look for a data set", where_) > 0;
 }
 
 Layout File::layout(const std::string& name) const {
@@ -278,6 +296,10 @@ std::vector<std::int32_t> File::read_int32(const std::string& name) const {
 
 std::vector<std::int64_t> File::read_int64(const std::string& name) const {
   return read_numbers<std::int64_t>(name, Element::int64);
+}
+
+std::vector<float> File::read_float32(const std::string& name) const {
+  return read_numbers<float>(name, Element::float32);
 }
 
 std::vector<std::string> File::read_texts(const std::string& name) const {

@@ -31,6 +31,7 @@ class Node {
   Node(const Json& value, std::string place, const std::string& where)
       : value_(value), place_(std::move(place)), where_(where) {}
 
+  bool has(const std::string& key) const { return value_.is_object() && value_.contains(key); }
   Node at(const std::string& key) const {
     const std::string place = place_.empty() ? key : place_ + "." + key;
     if (!value_.is_object()) wrong("an object");
@@ -53,6 +54,10 @@ class Node {
   std::string text() const {
     if (!value_.is_string()) wrong("a text");
     return value_.get<std::string>();
+  }
+  bool truth() const {
+    if (!value_.is_boolean()) wrong("true or false");
+    return value_.get<bool>();
   }
   double real() const {
     if (!value_.is_number()) wrong("a number");
@@ -91,10 +96,10 @@ Json split_json(const SplitEntry& split) {
 
 void check_version(const Node& root, const std::string& where) {
   const std::int64_t found = root.at("format_version").count();
-  if (found == Manifest::format_version) return;
-  throw Error(
-      fmt::format("data set of format version {}, this program reads version {}", found, Manifest::format_version),
-      where, "pack the data set again with this version, or use the version of lockstep that packed it");
+  if (found >= Manifest::oldest_readable_version && found <= Manifest::format_version) return;
+  throw Error(fmt::format("data set of format version {}, this program reads {} to {}", found,
+                          Manifest::oldest_readable_version, Manifest::format_version),
+              where, "pack the data set again with this version, or use the version of lockstep that packed it");
 }
 
 std::vector<std::string> parse_classes(const Node& node) {
@@ -130,15 +135,24 @@ bool is_checksum(const std::string& text) {
   return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-ShardEntry parse_shard(const Node& node, ImageShape shape) {
+Store parse_store(const Node& node) {
+  const std::string name = node.text();
+  for (const Store store : {Store::raw, Store::jpeg}) {
+    if (name == name_of(store)) return store;
+  }
+  node.wrong("raw or jpeg");
+}
+
+ShardEntry parse_shard(const Node& node, const ShardFormat& format) {
   constexpr std::int64_t most_samples = std::int64_t{1} << 24;
   ShardEntry shard{node.at("file").text(), node.at("samples").count(1, most_samples), node.at("bytes").count(),
                    node.at("checksum").text()};
   if (!stays_inside(shard.file)) node.at("file").wrong("a file name inside the data set's folder");
   if (!is_checksum(shard.checksum)) node.at("checksum").wrong("16 hexadecimal digits");
   // Divided, not multiplied: 2^24 samples of 65536² pixels would overflow.
-  if (shard.bytes / shard.samples < shape.bytes()) {
-    node.at("bytes").wrong(fmt::format("room for {} images of {} bytes", shard.samples, shape.bytes()));
+  const std::int64_t least = format.store == Store::raw ? format.shape.bytes() : 1;
+  if (shard.bytes / shard.samples < least) {
+    node.at("bytes").wrong(fmt::format("room for {} images of {} bytes", shard.samples, least));
   }
   return shard;
 }
@@ -152,12 +166,12 @@ void check_counts(const SplitEntry& split, const Node& node, std::size_t classes
   if (labelled > split.samples) node.at("class_counts").wrong(fmt::format("a sum of at most {}", split.samples));
 }
 
-SplitEntry parse_split(const Node& node, ImageShape shape, std::size_t classes) {
+SplitEntry parse_split(const Node& node, const ShardFormat& format, std::size_t classes) {
   constexpr std::int64_t most_samples = std::int64_t{1} << 40;
   SplitEntry split{node.at("name").text(), node.at("samples").count(0, most_samples), {}, {}};
   if (split.name.empty()) node.at("name").wrong("a name");
   for (const Node& count : node.at("class_counts").list()) split.class_counts.push_back(count.count(0, most_samples));
-  for (const Node& shard : node.at("shards").list()) split.shards.push_back(parse_shard(shard, shape));
+  for (const Node& shard : node.at("shards").list()) split.shards.push_back(parse_shard(shard, format));
   check_counts(split, node, classes);
   return split;
 }
@@ -188,6 +202,8 @@ Json parse_json(std::string_view text, const std::string& where) {
 
 }  // namespace
 
+std::string_view name_of(Store store) { return store == Store::raw ? "raw" : "jpeg"; }
+
 const SplitEntry* Manifest::find_split(std::string_view name) const {
   const auto found = std::ranges::find(splits, name, &SplitEntry::name);
   return found == splits.end() ? nullptr : &*found;
@@ -208,6 +224,8 @@ std::string Manifest::to_json() const {
                      {"format_version", format_version},
                      {"classes", classes},
                      {"shape", {{"height", shape.height}, {"width", shape.width}, {"channels", shape.channels}}},
+                     {"store", name_of(store)},
+                     {"weighted", weighted},
                      {"mean", mean},
                      {"std", std},
                      {"splits", split_list},
@@ -223,10 +241,12 @@ Manifest Manifest::from_json(std::string_view text, const std::string& where) {
   Manifest manifest;
   manifest.classes = parse_classes(root.at("classes"));
   manifest.shape = parse_shape(root.at("shape"));
+  if (root.has("store")) manifest.store = parse_store(root.at("store"));
+  if (root.has("weighted")) manifest.weighted = root.at("weighted").truth();
   manifest.mean = parse_channels(root.at("mean"), manifest.shape.channels);
   manifest.std = parse_channels(root.at("std"), manifest.shape.channels);
   for (const Node& node : root.at("splits").list()) {
-    SplitEntry split = parse_split(node, manifest.shape, manifest.classes.size());
+    SplitEntry split = parse_split(node, manifest.shard_format(), manifest.classes.size());
     if (manifest.find_split(split.name) != nullptr) node.at("name").wrong("a name that no other split has");
     manifest.splits.push_back(std::move(split));
   }

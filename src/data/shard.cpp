@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -21,17 +22,27 @@ constexpr const char* damaged_hint = "copy the data set again, or pack it again 
 
 /// Where the three blocks of a shard lie in its file.
 struct Blocks {
-  std::uint64_t images = 0, labels = 0, ids = 0;
+  std::uint64_t labels = 0, ids = 0, weights = 0, offsets = 0, images = 0;
+  std::uint64_t image_bytes = 0;
 };
 
 /// Makes the file with all its structure and room for its blocks, so that everything else is writing by position.
-Blocks make_skeleton(const fs::path& path, std::int64_t samples, ImageShape shape) {
+Blocks make_skeleton(const fs::path& path, std::int64_t samples, const ShardFormat& format, std::int64_t jpeg_bytes) {
   hdf5::File file = hdf5::File::create(path);
   file.write_attribute(version_attribute, Manifest::format_version);
   Blocks blocks;
   blocks.labels = file.reserve("labels", hdf5::Element::int32, {samples});
   blocks.ids = file.reserve("ids", hdf5::Element::int64, {samples});
-  blocks.images = file.reserve("images", hdf5::Element::uint8, {samples, shape.height, shape.width, shape.channels});
+  if (format.weighted) blocks.weights = file.reserve("weights", hdf5::Element::float32, {samples});
+  if (format.store == Store::jpeg) {
+    blocks.offsets = file.reserve("offsets", hdf5::Element::int64, {samples + 1});
+    blocks.images = file.reserve("jpeg", hdf5::Element::uint8, {jpeg_bytes});
+    blocks.image_bytes = static_cast<std::uint64_t>(jpeg_bytes);
+  } else {
+    const ImageShape shape = format.shape;
+    blocks.images = file.reserve("images", hdf5::Element::uint8, {samples, shape.height, shape.width, shape.channels});
+    blocks.image_bytes = static_cast<std::uint64_t>(samples * shape.bytes());
+  }
   file.close();
   return blocks;
 }
@@ -43,11 +54,10 @@ std::span<const std::uint8_t> bytes_of(const std::vector<Value>& values) {
 
 void check_version(const hdf5::File& file, const std::string& where) {
   const std::int32_t found = file.read_attribute(version_attribute);
-  if (found != Manifest::format_version) {
-    throw Error(
-        fmt::format("shard of format version {}, this program reads version {}", found, Manifest::format_version),
-        where, "pack the data set again with this version");
-  }
+  if (found >= Manifest::oldest_readable_version && found <= Manifest::format_version) return;
+  throw Error(fmt::format("shard of format version {}, this program reads {} to {}", found,
+                          Manifest::oldest_readable_version, Manifest::format_version),
+              where, "pack the data set again with this version");
 }
 
 void check_layout(const hdf5::Layout& found, const std::string& where, hdf5::Element element,
@@ -59,12 +69,18 @@ void check_layout(const hdf5::Layout& found, const std::string& where, hdf5::Ele
   }
 }
 
-std::uint64_t checked_image_offset(const hdf5::File& file, const RandomAccessFile& bytes, std::int64_t samples,
-                                   ImageShape shape) {
-  const std::string where = bytes.path().string() + ":/images";
-  const hdf5::Layout found = file.layout("images");
-  check_layout(found, where, hdf5::Element::uint8, {samples, shape.height, shape.width, shape.channels});
-  const auto needed = static_cast<std::uint64_t>(samples * shape.bytes());
+/// Where the block `name` begins; it must be contiguous and lie inside the file.
+std::uint64_t checked_offset(const hdf5::File& file, const RandomAccessFile& bytes, const std::string& name,
+                             const std::vector<std::int64_t>& shape) {
+  const std::string where = bytes.path().string() + ":/" + name;
+  if (!file.has(name)) {
+    throw Error("no /" + name + " in this shard", bytes.path().string(),
+                "shard and manifest are of different data sets: copy or pack them together again");
+  }
+  const hdf5::Layout found = file.layout(name);
+  check_layout(found, where, hdf5::Element::uint8, shape);
+  std::uint64_t needed = 1;
+  for (const std::int64_t size : shape) needed *= static_cast<std::uint64_t>(size);
   if (!found.offset) {
     throw Error("chunked or compressed images", where,
                 "store them contiguous: pack the data set with lockstep preprocess");
@@ -75,6 +91,29 @@ std::uint64_t checked_image_offset(const hdf5::File& file, const RandomAccessFil
         where, damaged_hint);
   }
   return *found.offset;
+}
+
+/// Where the JPEG files begin and end: ascending, none empty, none absurdly large.
+std::vector<std::int64_t> checked_jpeg_offsets(const hdf5::File& file, std::int64_t samples, const std::string& where) {
+  constexpr std::int64_t largest_jpeg = std::int64_t{1} << 30;
+  check_layout(file.layout("offsets"), where, hdf5::Element::int64, {samples + 1});
+  std::vector<std::int64_t> offsets = file.read_int64("offsets");
+  if (offsets.front() != 0)
+    throw Error(fmt::format("the first JPEG begins at {}", offsets.front()), where, damaged_hint);
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    // Checked one after the other from 0 on, so the difference cannot overflow.
+    if (offsets[i + 1] > offsets[i] && offsets[i + 1] - offsets[i] <= largest_jpeg) continue;
+    throw Error(fmt::format("JPEG {} from byte {} to {}", i, offsets[i], offsets[i + 1]), where, damaged_hint);
+  }
+  return offsets;
+}
+
+void check_weights(const std::vector<float>& weights, const std::string& where) {
+  const auto wrong = std::ranges::find_if(weights, [](float weight) { return !(weight >= 0) || std::isinf(weight); });
+  if (wrong == weights.end()) return;
+  throw Error(
+      fmt::format("weight {} of sample {}, a finite number of at least 0 expected", *wrong, wrong - weights.begin()),
+      where + ":/weights", damaged_hint);
 }
 
 void check_labels(const std::vector<std::int32_t>& labels, std::int64_t classes, const std::string& where) {
@@ -104,76 +143,120 @@ void check_size(const RandomAccessFile& file, const ShardEntry& expected) {
 struct ShardWriter::State {
   fs::path path;
   std::int64_t samples;
-  ImageShape shape;
+  ShardFormat format;
   PartialFile file;
   Blocks blocks;
   std::vector<std::int32_t> labels;
   std::vector<std::int64_t> ids;
+  std::vector<float> weights;
+  std::vector<std::int64_t> ends{0};  // of the images, one after the other
 
   // The order of the members matters: HDF5 writes its structure into the file that is there.
-  State(const fs::path& final_path, std::int64_t count, ImageShape image_shape)
+  State(const fs::path& final_path, std::int64_t count, const ShardFormat& shard_format, std::int64_t jpeg_bytes)
       : path(final_path),
         samples(count),
-        shape(image_shape),
+        format(shard_format),
         file(final_path),
-        blocks(make_skeleton(file.path(), count, image_shape)) {
-    file.reserve(blocks.images + static_cast<std::uint64_t>(count * image_shape.bytes()));
+        blocks(make_skeleton(file.path(), count, shard_format, jpeg_bytes)) {
+    file.reserve(blocks.images + blocks.image_bytes);
+  }
+
+  bool has_room_for(std::span<const std::uint8_t> image) const {
+    if (std::ssize(labels) >= samples) return false;
+    if (format.store == Store::raw) return std::ssize(image) == format.shape.bytes();
+    return !image.empty() && static_cast<std::uint64_t>(ends.back()) + image.size() <= blocks.image_bytes;
   }
 };
 
-ShardWriter::ShardWriter(const fs::path& path, std::int64_t samples, ImageShape shape) {
-  if (samples < 1 || shape.bytes() < 1) throw defect(fmt::format("a shard of {} samples", samples), path.string());
-  state_ = std::make_unique<State>(path, samples, shape);
+ShardWriter::ShardWriter(const fs::path& path, std::int64_t samples, const ShardFormat& format,
+                         std::int64_t jpeg_bytes) {
+  const bool fits = (jpeg_bytes > 0) == (format.store == Store::jpeg);
+  if (samples < 1 || format.shape.bytes() < 1 || !fits)
+    throw defect(fmt::format("a shard of {} samples in {} JPEG bytes", samples, jpeg_bytes), path.string());
+  state_ = std::make_unique<State>(path, samples, format, jpeg_bytes);
 }
 
 ShardWriter::~ShardWriter() = default;
 
-void ShardWriter::add(std::span<const std::uint8_t> image, std::int32_t label, std::int64_t id) {
-  const auto index = static_cast<std::int64_t>(state_->labels.size());
-  if (static_cast<std::int64_t>(image.size()) != state_->shape.bytes() || index >= state_->samples) {
-    throw defect(fmt::format("sample {} of {} with {} bytes, {} expected", index, state_->samples, image.size(),
-                             state_->shape.bytes()),
-                 state_->path.string());
+void ShardWriter::add(std::span<const std::uint8_t> image, std::int32_t label, std::int64_t id, float weight) {
+  State& state = *state_;
+  if (!state.has_room_for(image)) {
+    throw defect(fmt::format("sample {} of {} with {} bytes", state.labels.size(), state.samples, image.size()),
+                 state.path.string());
   }
-  state_->file.write_at(state_->blocks.images + static_cast<std::uint64_t>(index * state_->shape.bytes()), image);
-  state_->labels.push_back(label);
-  state_->ids.push_back(id);
+  state.file.write_at(state.blocks.images + static_cast<std::uint64_t>(state.ends.back()), image);
+  state.ends.push_back(state.ends.back() + std::ssize(image));
+  state.labels.push_back(label);
+  state.ids.push_back(id);
+  if (state.format.weighted) state.weights.push_back(weight);
 }
 
 ShardEntry ShardWriter::finish() {
   State& state = *state_;
-  if (static_cast<std::int64_t>(state.labels.size()) != state.samples) {
-    throw defect(fmt::format("{} samples added, {} announced", state.labels.size(), state.samples),
+  if (std::ssize(state.labels) != state.samples ||
+      static_cast<std::uint64_t>(state.ends.back()) != state.blocks.image_bytes) {
+    throw defect(fmt::format("{} samples of {} bytes added, {} of {} announced", state.labels.size(), state.ends.back(),
+                             state.samples, state.blocks.image_bytes),
                  state.path.string());
   }
   state.file.write_at(state.blocks.labels, bytes_of(state.labels));
   state.file.write_at(state.blocks.ids, bytes_of(state.ids));
+  if (state.format.weighted) state.file.write_at(state.blocks.weights, bytes_of(state.weights));
+  if (state.format.store == Store::jpeg) state.file.write_at(state.blocks.offsets, bytes_of(state.ends));
   ShardEntry entry{state.path.filename().string(), state.samples, 0, file_digest(state.file.path())};
   entry.bytes = static_cast<std::int64_t>(fs::file_size(state.file.path()));
   state.file.publish();
   return entry;
 }
 
-Shard::Shard(const fs::path& path, const ShardEntry& expected, ImageShape shape, std::int64_t classes)
-    : file_(path), shape_(shape) {
+Shard::Shard(const fs::path& path, const ShardEntry& expected, const ShardFormat& format, std::int64_t classes)
+    : file_(path), format_(format) {
   check_size(file_, expected);
   const hdf5::File file = hdf5::File::open(path);
   check_version(file, path.string());
   check_layout(file.layout("labels"), path.string() + ":/labels", hdf5::Element::int32, {expected.samples});
   check_layout(file.layout("ids"), path.string() + ":/ids", hdf5::Element::int64, {expected.samples});
-  image_offset_ = checked_image_offset(file, file_, expected.samples, shape);
   labels_ = file.read_int32("labels");
   ids_ = file.read_int64("ids");
   check_labels(labels_, classes, path.string());
   check_ids(ids_, path.string());
+  if (format.weighted) {
+    check_layout(file.layout("weights"), path.string() + ":/weights", hdf5::Element::float32, {expected.samples});
+    weights_ = file.read_float32("weights");
+    check_weights(weights_, path.string());
+  }
+  if (format.store == Store::jpeg) {
+    offsets_ = checked_jpeg_offsets(file, expected.samples, path.string() + ":/offsets");
+    image_offset_ = checked_offset(file, file_, "jpeg", {offsets_.back()});
+  } else {
+    const ImageShape shape = format.shape;
+    image_offset_ = checked_offset(file, file_, "images", {samples(), shape.height, shape.width, shape.channels});
+  }
 }
 
-void Shard::read(std::int64_t index, std::span<std::uint8_t> into) const {
-  if (index < 0 || index >= samples() || static_cast<std::int64_t>(into.size()) != shape_.bytes()) {
-    throw defect(fmt::format("read of image {} of {} into {} bytes", index, samples(), into.size()),
+float Shard::weight(std::int64_t index) const {
+  return weights_.empty() ? 1.0f : weights_[static_cast<std::size_t>(index)];
+}
+
+ByteRange Shard::place(std::int64_t index) const {
+  if (index < 0 || index >= samples())
+    throw defect(fmt::format("image {} of {}", index, samples()), file_.path().string());
+  const auto at = static_cast<std::size_t>(index);
+  if (format_.store == Store::raw) {
+    const auto bytes = static_cast<std::uint64_t>(format_.shape.bytes());
+    return {image_offset_ + at * bytes, bytes};
+  }
+  return {image_offset_ + static_cast<std::uint64_t>(offsets_[at]),
+          static_cast<std::uint64_t>(offsets_[at + 1] - offsets_[at])};
+}
+
+void Shard::read(std::int64_t index, std::span<std::uint8_t> into, std::uint64_t first) const {
+  const ByteRange all = place(index);
+  if (first > all.bytes || into.size() > all.bytes - first) {
+    throw defect(fmt::format("{} bytes from {} on of image {}, which has {}", into.size(), first, index, all.bytes),
                  file_.path().string());
   }
-  file_.read(image_offset_ + static_cast<std::uint64_t>(index * shape_.bytes()), into);
+  file_.read(all.offset + first, into);
 }
 
 void Shard::verify(const fs::path& path, const ShardEntry& expected) {

@@ -58,8 +58,30 @@ TEST(Manifest, UnknownFieldsAreLeftToLaterVersions) {
 }
 
 TEST(Manifest, OtherVersionSaysBoth) {
-  const std::string text = failure(with("\"format_version\": 1", "\"format_version\": 2"));
-  EXPECT_NE(text.find("version 2, this program reads version 1"), std::string::npos) << text;
+  const std::string text = failure(with("\"format_version\": 2", "\"format_version\": 3"));
+  EXPECT_NE(text.find("version 3, this program reads 1 to 2"), std::string::npos) << text;
+}
+
+TEST(Manifest, TheFirstVersionHadNoStoreAndNoWeights) {
+  std::string json = with("\"format_version\": 2", "\"format_version\": 1");
+  for (const std::string line : {" \"store\": \"raw\",\n", " \"weighted\": false,\n"}) {
+    ASSERT_NE(json.find(line), std::string::npos) << json;
+    json.erase(json.find(line), line.size());
+  }
+  const Manifest manifest = Manifest::from_json(json, "m.json");
+  EXPECT_EQ(manifest.store, Store::raw);
+  EXPECT_FALSE(manifest.weighted);
+}
+
+TEST(Manifest, StoreAndWeightsComeBack) {
+  Manifest manifest = example();
+  manifest.store = Store::jpeg;
+  manifest.weighted = true;
+  const Manifest back = Manifest::from_json(manifest.to_json(), "m.json");
+  EXPECT_EQ(back.store, Store::jpeg);
+  EXPECT_TRUE(back.weighted);
+  EXPECT_NE(failure(with("\"raw\"", "\"png\"")).find("field 'store' is \"png\", raw or jpeg expected"),
+            std::string::npos);
 }
 
 TEST(Manifest, ErrorsNameTheField) {

@@ -53,7 +53,7 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
     for (std::int64_t first = 0; first < samples; first += spec.per_shard) {
       const std::int64_t count = std::min(spec.per_shard, samples - first);
       const std::string file = fmt::format("shards/{}-{:05}.h5", name, split.shards.size());
-      ShardWriter writer(folder / file, count, manifest.shape);
+      ShardWriter writer(folder / file, count, manifest.shard_format());
       for (std::int64_t i = 0; i < count; ++i, ++id) {
         const std::int64_t label = id % spec.classes;
         ++split.class_counts[static_cast<std::size_t>(label)];

@@ -145,9 +145,9 @@ class DataSet(Case):
         self.refused_training(1, ["not a folder", PROGRAM], data=PROGRAM)
 
     def test_another_format_version(self):
-        data = self.change_manifest(format_version=2)
-        self.refused_training(1, ["version 2", "version 1", data / "manifest.json", "pack"], data=data)
-        self.refused(1, ["version 2", data / "manifest.json"], "evaluate", "--run", self.run_folder, "--data", data)
+        data = self.change_manifest(format_version=3)
+        self.refused_training(1, ["version 3", "1 to 2", data / "manifest.json", "pack"], data=data)
+        self.refused(1, ["version 3", data / "manifest.json"], "evaluate", "--run", self.run_folder, "--data", data)
 
     def test_a_manifest_cut_short_or_without_a_field(self):
         data = self.copy(self.data)

@@ -39,7 +39,7 @@ class DataSet(SystemTest):
             names.append(entry["file"])
             n = entry["samples"]
             self.assertEqual(set(file), {"images", "labels", "ids"})
-            self.assertEqual(file.attrs["format_version"], 1)
+            self.assertEqual(file.attrs["format_version"], 2)
             promised = (("images", "uint8", (n, self.SIDE, self.SIDE, 3)), ("labels", "int32", (n,)), ("ids", "int64", (n,)))
             for name, dtype, shape in promised:
                 self.assertEqual((file[name].dtype, file[name].shape), (numpy.dtype(dtype), shape))

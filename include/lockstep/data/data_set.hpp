@@ -13,13 +13,14 @@
 
 #include "lockstep/data/manifest.hpp"
 #include "lockstep/data/shard.hpp"
+#include "lockstep/data/stored_samples.hpp"
 
 namespace lockstep {
 
 /// The splits that a name joined by + stands for. Errors: an empty name, the same one twice.
 std::vector<std::string> joined_splits(std::string_view split);
 
-class DataSplit {
+class DataSplit : public StoredSamples {
  public:
   /// Opens and checks all shards of `split`, which joined_splits() understands. `manifest` comes from rank 0; the
   /// shards are read by every rank.
@@ -27,11 +28,14 @@ class DataSplit {
 
   const std::string& name() const { return name_; }
   std::int64_t samples() const { return first_.back(); }
-  ImageShape shape() const { return shape_; }
+  ImageShape shape() const override { return format_.shape; }
+  Store store() const override { return format_.store; }
   std::int64_t label(std::int64_t position) const;
   std::int64_t id(std::int64_t position) const;
-  /// Fills `into` (shape().bytes() bytes, rows of interleaved channels) with one stored image.
-  void read(std::int64_t position, std::span<std::uint8_t> into) const;
+  /// 1 where samples have no weights.
+  float weight(std::int64_t position) const;
+  std::size_t stored_bytes(std::int64_t position) const override;
+  void read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first = 0) const override;
   /// All positions, ordered by sample id.
   std::vector<std::int64_t> positions_by_id() const;
 
@@ -44,7 +48,7 @@ class DataSplit {
   Place place(std::int64_t position) const;
 
   std::string name_;
-  ImageShape shape_;
+  ShardFormat format_;
   std::vector<Shard> shards_;
   std::vector<std::int64_t> first_;  // [shard] position of its first sample; one more: the end
 };

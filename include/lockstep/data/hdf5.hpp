@@ -16,7 +16,7 @@
 namespace lockstep::hdf5 {
 
 /// Types of elements, stored little-endian.
-enum class Element { uint8, int32, int64, other };
+enum class Element { uint8, int32, int64, float32, other };
 
 /// "uint8", "int32" …, for messages.
 std::string name_of(Element element);
@@ -65,16 +65,19 @@ class File {
   /// the caller fills them by its own means after close(). The last axis varies fastest.
   std::uint64_t reserve(const std::string& name, Element element, const std::vector<std::int64_t>& shape);
   void write(const std::string& name, std::span<const std::int32_t> values);
+  void write(const std::string& name, std::span<const std::int64_t> values);
   /// Strings of any length, marked as UTF-8.
   void write(const std::string& name, const std::vector<std::string>& texts);
   /// An attribute of the root group.
   void write_attribute(const std::string& name, std::int32_t value);
 
+  bool has(const std::string& name) const;
   /// Errors: no such data set.
   Layout layout(const std::string& name) const;
   /// One-dimensional data sets. Errors: missing, another type or rank, more elements than the file has bytes for.
   std::vector<std::int32_t> read_int32(const std::string& name) const;
   std::vector<std::int64_t> read_int64(const std::string& name) const;
+  std::vector<float> read_float32(const std::string& name) const;
   std::vector<std::string> read_texts(const std::string& name) const;
   std::int32_t read_attribute(const std::string& name) const;
 
@@ -85,6 +88,8 @@ class File {
 
  private:
   File(std::string where, std::int64_t id);
+  template <typename Number>
+  void write_numbers(const std::string& name, Element element, std::span<const Number> values);
   template <typename Number>
   std::vector<Number> read_numbers(const std::string& name, Element element) const;
 

@@ -22,6 +22,18 @@ struct ImageShape {
   bool operator==(const ImageShape&) const = default;
 };
 
+/// How the images of a data set lie in its shards: as pixels, or each as a JPEG file of that shape.
+enum class Store { raw, jpeg };
+std::string_view name_of(Store store);
+
+/// What all shards of a data set have in common.
+struct ShardFormat {
+  ImageShape shape;
+  Store store = Store::raw;
+  bool weighted = false;  ///< every sample has a weight for sampling
+  bool operator==(const ShardFormat&) const = default;
+};
+
 struct ShardEntry {
   std::string file;  ///< relative to the data set's folder
   std::int64_t samples = 0;
@@ -37,16 +49,20 @@ struct SplitEntry {
 };
 
 struct Manifest {
-  static constexpr int format_version = 1;
+  static constexpr int format_version = 2;           ///< what is written
+  static constexpr int oldest_readable_version = 1;  ///< without store and weighted: raw and false
   static constexpr std::string_view file_name = "manifest.json";
 
   std::vector<std::string> classes;  ///< [label]
   ImageShape shape;
+  Store store = Store::raw;
+  bool weighted = false;
   std::vector<double> mean, std;  ///< [channel], of the training split's pixels, on the scale 0 … 255
   std::vector<SplitEntry> splits;
   std::map<std::string, std::int64_t> status_counts;  ///< images by status ("ok", "refused")
   std::map<std::string, std::string> settings;        ///< how it was packed (source, resize, seed …), for the reader
 
+  ShardFormat shard_format() const { return {shape, store, weighted}; }
   /// nullptr if there is no such split.
   const SplitEntry* find_split(std::string_view name) const;
   /// An Error that lists the splits there are, if `name` is not one of them.

@@ -1,0 +1,24 @@
+// Where the stored bytes of samples come from: a split's shards, or memory that has read them ahead.
+//
+// A sample's bytes are rows of interleaved channels (Store::raw) or a JPEG file (Store::jpeg), both of shape(). All
+// functions may be called from any number of threads. Errors: those of Shard.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "lockstep/data/manifest.hpp"
+
+namespace lockstep {
+
+class StoredSamples {
+ public:
+  virtual ~StoredSamples() = default;
+  virtual ImageShape shape() const = 0;
+  virtual Store store() const = 0;
+  /// Bytes that a sample takes: shape().bytes(), or its JPEG file's.
+  virtual std::size_t stored_bytes(std::int64_t position) const = 0;
+  /// Fills `into` with stored bytes of one sample, from its byte `first` on.
+  virtual void read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first = 0) const = 0;
+};
+
+}  // namespace lockstep
