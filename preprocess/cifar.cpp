@@ -8,6 +8,7 @@
 #include <set>
 
 #include "lockstep/core/error.hpp"
+#include "preprocess/fingerprint.hpp"
 #include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
@@ -165,7 +166,7 @@ Picture CifarSource::picture(std::int64_t id, const Candidate&, const PictureReq
   batch->file.read(static_cast<std::uint64_t>(id * (labels + pixel_bytes) + labels), pixels);
   std::array<cv::Mat, 3> planes;
   for (std::size_t c = 0; c < 3; ++c) planes[c] = cv::Mat(side, side, CV_8UC1, pixels.data() + c * plane_bytes);
-  Picture picture{{}, side, side};
+  Picture picture{{}, side, side, source_bytes(pixels)};
   cv::merge(planes.data(), planes.size(), picture.pixels);
   if (request.channels == 1) cv::cvtColor(picture.pixels, picture.pixels, cv::COLOR_RGB2GRAY);
   return picture;

@@ -9,6 +9,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "lockstep/core/draws.hpp"
+#include "preprocess/fingerprint.hpp"
 
 namespace lockstep::preprocess {
 namespace {
@@ -157,7 +158,8 @@ Picture GeneratedSource::picture(std::int64_t id, const Candidate&, const Pictur
     }
   }
   if (request.channels == 1) cv::cvtColor(pixels, pixels, cv::COLOR_RGB2GRAY);
-  return {pixels, request.size.width, request.size.height};
+  return {pixels, request.size.width, request.size.height,
+          source_bytes({pixels.data, pixels.total() * pixels.elemSize()})};
 }
 
 }  // namespace lockstep::preprocess

@@ -12,6 +12,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "preprocess/decode.hpp"
+#include "preprocess/fingerprint.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;
@@ -172,7 +173,7 @@ Picture IdxSource::picture(std::int64_t id, const Candidate&, const PictureReque
   const auto height = static_cast<int>(part->images.shape[1]), width = static_cast<int>(part->images.shape[2]);
   const std::size_t bytes = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
   const cv::Mat grey(height, width, CV_8UC1, const_cast<std::uint8_t*>(part->images.values.data() + index * bytes));
-  Picture picture{grey, width, height};
+  Picture picture{grey, width, height, source_bytes({grey.data, bytes})};
   if (request.channels == 3) cv::cvtColor(grey, picture.pixels, cv::COLOR_GRAY2RGB);
   return picture;
 }

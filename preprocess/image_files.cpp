@@ -8,6 +8,7 @@
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "preprocess/decode.hpp"
+#include "preprocess/fingerprint.hpp"
 #include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
@@ -98,8 +99,10 @@ Picture read_picture(const fs::path& file, const PictureRequest& request) {
   } catch (const Error& error) {
     throw Refusal(error.message());
   }
-  return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
-                      {request.channels, request.least_side});
+  const std::span content(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  Picture picture = decode_image(content, {request.channels, request.least_side});
+  picture.source = source_bytes(content);
+  return picture;
 }
 
 }  // namespace lockstep::preprocess

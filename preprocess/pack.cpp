@@ -82,6 +82,7 @@ class Result {
       const Outcome& outcome = report.outcomes.at(at);
       row.width = outcome.width;
       row.height = outcome.height;
+      row.fingerprint = outcome.fingerprint;
       if (outcome.refusal.empty()) continue;
       row.status = "refused";
       row.reason = outcome.refusal;

@@ -1,14 +1,22 @@
 // A decoded image on its way into a shard, and the reason why another one did not get that far.
 #pragma once
+#include <cstdint>
 #include <opencv2/core/mat.hpp>
 #include <stdexcept>
 #include <string>
 
 namespace lockstep::preprocess {
 
+/// What an image was made of. Filled by its source.
+struct SourceBytes {
+  std::int64_t count = 0;    ///< of its file, or of its pixels in a file of many
+  std::uint64_t digest = 0;  ///< XXH64 of these bytes
+};
+
 struct Picture {
   cv::Mat pixels;             ///< 8 bits a channel: CV_8UC1 (grey) or CV_8UC3 (RGB, not OpenCV's BGR)
   int width = 0, height = 0;  ///< of the source image, upright; `pixels` may be a reduced version of it
+  SourceBytes source{};
 };
 
 /// Why an image cannot be used: damaged, unsupported, too large. Part of the result, not of the program's failure: the

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "lockstep/core/error.hpp"
+#include "preprocess/fingerprint.hpp"
 
 namespace lockstep::preprocess {
 namespace {
@@ -59,6 +60,7 @@ class ShardDecoder {
       std::memcpy(place.data(), fitted.data, place.size());
       outcome.width = picture.width;
       outcome.height = picture.height;
+      outcome.fingerprint = take_fingerprint(picture);
       sums.add(place, static_cast<std::size_t>(plan_.shape.channels));
     } catch (const Refusal& refusal) {
       outcome.refusal = refusal.what();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lockstep/data/image_fingerprint.hpp"
 #include "lockstep/data/shard.hpp"
 #include "preprocess/plan.hpp"
 
@@ -17,6 +18,7 @@ namespace lockstep::preprocess {
 struct Outcome {
   std::int32_t width = 0, height = 0;  ///< of the source image; 0 if it could not be read
   std::string refusal;                 ///< empty: it is in the shard
+  ImageFingerprint fingerprint{};        ///< none taken if refused
 };
 
 /// Sums over the pixels of each channel, in integers: equal for any grouping of the images.

@@ -234,6 +234,10 @@ void File::write_numbers(const std::string& name, Element element, std::span<con
   if (!values.empty()) write_all(data, stored_type(element), values.data(), where);
 }
 
+void File::write(const std::string& name, std::span<const std::uint8_t> values) {
+  write_numbers(name, Element::uint8, values);
+}
+
 void File::write(const std::string& name, std::span<const std::int32_t> values) {
   write_numbers(name, Element::int32, values);
 }
@@ -288,6 +292,10 @@ std::vector<Number> File::read_numbers(const std::string& name, Element element)
   const herr_t status = H5Dread(data.id(), stored_type(element), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
   check(status, "cannot read", where);
   return values;
+}
+
+std::vector<std::uint8_t> File::read_uint8(const std::string& name) const {
+  return read_numbers<std::uint8_t>(name, Element::uint8);
 }
 
 std::vector<std::int32_t> File::read_int32(const std::string& name) const {

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <initializer_list>
+#include <span>
+#include <type_traits>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
@@ -20,16 +21,73 @@ std::vector<Field> column(const std::vector<ImageRow>& rows, Field ImageRow::*fi
   return values;
 }
 
+void check_count(std::size_t expected, std::size_t found, const std::string& where) {
+  if (found == expected) return;
+  throw Error(fmt::format("columns of {} and {} rows", expected, found), where,
+              "the table is damaged: pack the data set again");
+}
+
 /// Sets `field` of every row; the first column read decides how many rows there are.
 template <typename Field>
 void set_column(std::vector<ImageRow>& rows, bool first, Field ImageRow::*field, std::vector<Field> values,
                 const std::string& where) {
   if (first) rows.resize(values.size());
-  if (values.size() != rows.size()) {
-    throw Error(fmt::format("columns of {} and {} rows", rows.size(), values.size()), where,
-                "the table is damaged: pack the data set again");
-  }
+  check_count(rows.size(), values.size(), where);
   for (std::size_t row = 0; row < rows.size(); ++row) rows[row].*field = std::move(values[row]);
+}
+
+/// The fingerprint's numbers one by one: `visit(name, value of a fingerprint)`, in the order of the columns. The
+/// values' types are those of the columns, except that 64-bit patterns are stored as int64.
+template <typename Visit>
+void for_each_number(const Visit& visit) {
+  visit(
+      "bytes", [](auto& print) -> auto& { return print.bytes; });
+  visit(
+      "content", [](auto& print) -> auto& { return print.content; });
+  for (std::size_t i = 0; i < 4; ++i)
+    visit(
+        fmt::format("look_{}", i), [i](auto& print) -> auto& { return print.look[i]; });
+  for (std::size_t c = 0; c < 3; ++c)
+    visit(
+        fmt::format("mean_{}", c), [c](auto& print) -> auto& { return print.mean[c]; });
+  for (std::size_t c = 0; c < 3; ++c)
+    visit(
+        fmt::format("least_{}", c), [c](auto& print) -> auto& { return print.least[c]; });
+  for (std::size_t c = 0; c < 3; ++c)
+    visit(
+        fmt::format("most_{}", c), [c](auto& print) -> auto& { return print.most[c]; });
+  visit(
+      "contrast", [](auto& print) -> auto& { return print.contrast; });
+}
+
+template <typename Number>
+using Stored = std::conditional_t<sizeof(Number) == 8, std::int64_t, Number>;
+
+std::vector<std::int64_t> read_numbers(const hdf5::File& table, const std::string& name, std::int64_t) {
+  return table.read_int64(name);
+}
+std::vector<std::uint8_t> read_numbers(const hdf5::File& table, const std::string& name, std::uint8_t) {
+  return table.read_uint8(name);
+}
+
+void write_fingerprints(hdf5::File& table, const std::vector<ImageRow>& rows) {
+  for_each_number([&](const std::string& name, const auto& value_of) {
+    using Number = std::remove_cvref_t<decltype(value_of(rows[0].fingerprint))>;
+    std::vector<Stored<Number>> values;
+    values.reserve(rows.size());
+    for (const ImageRow& row : rows) values.push_back(static_cast<Stored<Number>>(value_of(row.fingerprint)));
+    table.write(name, std::span<const Stored<Number>>(values));
+  });
+}
+
+void read_fingerprints(const hdf5::File& table, std::vector<ImageRow>& rows, const std::string& where) {
+  for_each_number([&](const std::string& name, const auto& value_of) {
+    using Number = std::remove_cvref_t<decltype(value_of(rows[0].fingerprint))>;
+    const std::vector<Stored<Number>> values = read_numbers(table, name, Stored<Number>{});
+    check_count(rows.size(), values.size(), where);
+    for (std::size_t row = 0; row < rows.size(); ++row)
+      value_of(rows[row].fingerprint) = static_cast<Number>(values[row]);
+  });
 }
 
 }  // namespace
@@ -44,6 +102,7 @@ void write_image_table(const std::filesystem::path& file, const std::vector<Imag
   table.write("height", column(rows, &ImageRow::height));
   table.write("status", column(rows, &ImageRow::status));
   table.write("reason", column(rows, &ImageRow::reason));
+  write_fingerprints(table, rows);
   write_file_atomically(file, table.image());
 }
 
@@ -58,6 +117,7 @@ std::vector<ImageRow> read_image_table(const std::filesystem::path& file) {
   set_column(rows, false, &ImageRow::height, table.read_int32("height"), where);
   set_column(rows, false, &ImageRow::status, table.read_texts("status"), where);
   set_column(rows, false, &ImageRow::reason, table.read_texts("reason"), where);
+  if (table.has("content")) read_fingerprints(table, rows, where);
   return rows;
 }
 

@@ -5,6 +5,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/data/hdf5.hpp"
 
 namespace lockstep {
 namespace {
@@ -23,8 +24,22 @@ class ImageTableTest : public ::testing::Test {
       const bool good = i % 3 != 0;
       rows.push_back({"class " + std::to_string(i % 7) + "/\u00fcber-" + std::to_string(i) + ".jpg",
                       good ? "train" : "", i % 7, i * 10, i, good ? "ok" : "refused", good ? "" : "cut short"});
+      if (good) rows.back().fingerprint = fingerprint(i);
     }
     return rows;
+  }
+
+  /// Different in every number.
+  static ImageFingerprint fingerprint(int i) {
+    const auto wide = [&](std::uint64_t n) { return (n + 1) * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(i); };
+    const auto byte = [&](int n) { return static_cast<std::uint8_t>(n * 20 + i); };
+    return {i + 1,
+            wide(0),
+            {wide(1), wide(2), wide(3), wide(4)},
+            {byte(1), byte(2), byte(3)},
+            {byte(4), byte(5), byte(6)},
+            {byte(7), byte(8), byte(9)},
+            byte(10)};
   }
 
   fs::path folder_;
@@ -34,6 +49,30 @@ TEST_F(ImageTableTest, RoundTripOfManyAndOfNone) {
   for (const int count : {0, 1, 5000}) {
     write_image_table(folder_ / image_table_name, rows(count));
     EXPECT_EQ(read_image_table(folder_ / image_table_name), rows(count)) << count;
+  }
+}
+
+TEST_F(ImageTableTest, TablesWithoutFingerprintsAreRead) {
+  hdf5::File old = hdf5::File::create_in_memory("old");
+  for (const char* name : {"path", "split", "status", "reason"}) old.write(name, {std::string("x"), std::string("y")});
+  for (const char* name : {"label", "width", "height"}) old.write(name, std::vector<std::int32_t>{1, 2});
+  write_file_atomically(folder_ / "old.h5", old.image());
+  const auto read = read_image_table(folder_ / "old.h5");
+  ASSERT_EQ(read.size(), 2u);
+  EXPECT_EQ(read[1], (ImageRow{"y", "y", 2, 2, 2, "y", "y", {}}));
+  EXPECT_FALSE(read[1].fingerprint.taken());
+}
+
+TEST_F(ImageTableTest, AFingerprintWithoutAllItsNumbersIsAnError) {
+  for (const std::vector<std::int64_t>& bytes : {std::vector<std::int64_t>{1, 2}, std::vector<std::int64_t>{1}}) {
+    hdf5::File table = hdf5::File::create_in_memory("odd");
+    for (const char* name : {"path", "split", "status", "reason"})
+      table.write(name, {std::string("x"), std::string("y")});
+    for (const char* name : {"label", "width", "height"}) table.write(name, std::vector<std::int32_t>{1, 2});
+    table.write("content", std::vector<std::int64_t>{1, 2});
+    table.write("bytes", bytes);
+    write_file_atomically(folder_ / "odd.h5", table.image());
+    EXPECT_THROW(read_image_table(folder_ / "odd.h5"), Error);
   }
 }
 

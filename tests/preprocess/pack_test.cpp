@@ -44,7 +44,7 @@ class PackTest : public ::testing::Test {
     std::vector<Shard> opened;
     for (const ShardEntry& entry : manifest.split(split).shards) {
       Shard::verify(folder_ / output / entry.file, entry);
-      opened.emplace_back(folder_ / output / entry.file, entry, manifest.shape,
+      opened.emplace_back(folder_ / output / entry.file, entry, manifest.shard_format(),
                           static_cast<std::int64_t>(manifest.classes.size()));
     }
     return opened;
@@ -65,7 +65,8 @@ TEST_F(PackTest, MakesAWholeDataSet) {
   EXPECT_EQ(manifest.split("train").class_counts, (std::vector<std::int64_t>{7, 7}));
   const auto rows = read_image_table(folder_ / "out/images.h5");
   ASSERT_EQ(rows.size(), 20u);
-  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, "ok", ""}));
+  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, "ok", "", rows[3].fingerprint}));
+  EXPECT_EQ(rows[3].fingerprint.bytes, static_cast<std::int64_t>(fs::file_size(folder_ / "in/a/3.png")));
   for (const SplitEntry& split : manifest.splits) {
     for (const Shard& shard : shards("out", manifest, split.name)) {
       for (std::int64_t i = 0; i < shard.samples(); ++i) {
@@ -235,7 +236,7 @@ TEST_F(PackTest, UnlabelledTestImagesArePacked) {
   const Shard shard = std::move(shards("out", manifest, "test")[0]);
   for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(shard.label(i), -1);
   const auto rows = read_image_table(folder_ / "out/images.h5");
-  EXPECT_EQ(rows.at(0), (ImageRow{"test/0.png", "test", -1, 20, 20, "ok", ""}));
+  EXPECT_EQ(rows.at(0), (ImageRow{"test/0.png", "test", -1, 20, 20, "ok", "", rows[0].fingerprint}));
   EXPECT_EQ(rows.at(3), (ImageRow{"test/broken.png", "", -1, 0, 0, "refused", "not an image of a known format"}));
   EXPECT_EQ(manifest.split("train").samples + manifest.split("validation").samples, 6);
 }

@@ -64,6 +64,7 @@ class File {
   /// Makes a contiguous data set whose space is allocated but not written, and returns the byte offset of its elements:
   /// the caller fills them by its own means after close(). The last axis varies fastest.
   std::uint64_t reserve(const std::string& name, Element element, const std::vector<std::int64_t>& shape);
+  void write(const std::string& name, std::span<const std::uint8_t> values);
   void write(const std::string& name, std::span<const std::int32_t> values);
   void write(const std::string& name, std::span<const std::int64_t> values);
   /// Strings of any length, marked as UTF-8.
@@ -75,6 +76,7 @@ class File {
   /// Errors: no such data set.
   Layout layout(const std::string& name) const;
   /// One-dimensional data sets. Errors: missing, another type or rank, more elements than the file has bytes for.
+  std::vector<std::uint8_t> read_uint8(const std::string& name) const;
   std::vector<std::int32_t> read_int32(const std::string& name) const;
   std::vector<std::int64_t> read_int64(const std::string& name) const;
   std::vector<float> read_float32(const std::string& name) const;

@@ -7,12 +7,20 @@
 //   /width, /height   int32, of the source image; 0 where it could not be read
 //   /status  UTF-8 strings: "ok" or "refused"
 //   /reason  UTF-8 strings, empty where ok
-// The row number is the sample's id. Memory: about 200 bytes a row while writing or reading.
+// and, since format version 2, the image's fingerprint (image_fingerprint.hpp), zeros where there is none:
+//   /bytes, /content                        int64; content is the XXH64's 64 bits
+//   /look_0 … /look_3                       int64, 64 bits each
+//   /mean_0 … _2, /least_0 …, /most_0 …     uint8, channels that the data set does not have are 0
+//   /contrast                               uint8
+// Files of version 1 are read without: no image has a fingerprint then.
+// The row number is the sample's id. Memory: about 300 bytes a row while writing or reading.
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "lockstep/data/image_fingerprint.hpp"
 
 namespace lockstep {
 
@@ -21,6 +29,7 @@ struct ImageRow {
   std::int32_t label = -1;
   std::int32_t width = 0, height = 0;
   std::string status, reason;
+  ImageFingerprint fingerprint{};
   bool operator==(const ImageRow&) const = default;
 };
 
