@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, 7> known_labels = {"label", "class",   "c
                                                           "breed", "species", "target"};
 constexpr const char* name_option = "--csv-name";
 constexpr const char* label_option = "--csv-label";
+constexpr const char* weight_option = "--csv-weight";
 
 /// "Image_ID" → "imageid".
 std::string bare(std::string_view column) {
@@ -77,6 +78,11 @@ std::optional<std::size_t> label_like_column(const CsvTable& table) {
 }
 
 CsvColumns checked(const CsvTable& table, const CsvColumns& columns) {
+  if (columns.weight && (columns.weight == columns.name || columns.weight == columns.label)) {
+    throw Error(fmt::format("column '{}' is taken for weights and for something else", table.columns[*columns.weight]),
+                table.file,
+                fmt::format("say which is which with {}, {} and {}", name_option, label_option, weight_option));
+  }
   if (columns.label != columns.name) return columns;
   throw Error(fmt::format("column '{}' is taken for both names and labels", table.columns[columns.name]), table.file,
               fmt::format("say which is which with {} and {}", name_option, label_option));
@@ -85,14 +91,21 @@ CsvColumns checked(const CsvTable& table, const CsvColumns& columns) {
 }  // namespace
 
 CsvColumns labelled_columns(const CsvTable& table, const ColumnWishes& wishes) {
-  CsvColumns columns{name_column(table, wishes), std::nullopt};
+  CsvColumns columns{name_column(table, wishes), std::nullopt, std::nullopt};
+  if (!wishes.weight.empty()) columns.weight = wished_column(table, wishes.weight, weight_option);
   columns.label = wishes.label.empty() ? label_like_column(table) : wished_column(table, wishes.label, label_option);
   if (columns.label) return checked(table, columns);
-  throw Error("no column with the labels", table.file, columns_hint(table, label_option));
+  throw Error("no column with the labels", table.file,
+              columns_hint(table, label_option) + "; images without labels are packed with --split predict");
+}
+
+CsvColumns unlabelled_columns(const CsvTable& table, const ColumnWishes& wishes) {
+  return {name_column(table, wishes), std::nullopt, std::nullopt};
 }
 
 CsvColumns columns_of_test(const CsvTable& table, const ColumnWishes& wishes, const std::string& label) {
-  CsvColumns columns{name_column(table, wishes), column_called(table, label)};
+  CsvColumns columns{name_column(table, wishes), column_called(table, label), std::nullopt};
+  if (!wishes.weight.empty()) columns.weight = column_called(table, wishes.weight);
   if (columns.label) return checked(table, columns);
   if (const auto other = label_like_column(table)) {
     throw Error(

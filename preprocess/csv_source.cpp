@@ -30,7 +30,7 @@ std::optional<double> as_number(const std::string& text) {
 /// What is wrong with a table's rows, by kind: the user hears of all rows of the first kind at once.
 class RowFaults {
  public:
-  enum Kind { empty_name, empty_label, no_file, several_files, twice, unknown_class, kinds };
+  enum Kind { empty_name, empty_label, no_file, several_files, twice, unknown_class, bad_weight, kinds };
 
   explicit RowFaults(const CsvTable& table) : table_(table) {}
 
@@ -41,9 +41,13 @@ class RowFaults {
 
   /// `folder`: where the images were looked for.
   void check(const std::string& folder) const {
-    constexpr std::array<const char*, kinds> what = {
-        "rows without a name",          "rows without a label",           "names without a file",
-        "names that several files fit", "rows for one and the same file", "classes that the training does not have"};
+    constexpr std::array<const char*, kinds> what = {"rows without a name",
+                                                     "rows without a label",
+                                                     "names without a file",
+                                                     "names that several files fit",
+                                                     "rows for one and the same file",
+                                                     "classes that the training does not have",
+                                                     "weights that are not numbers of at least 0"};
     const std::array<std::string, kinds> hints = {
         "name an image in every row, or remove the row",
         "label every row, or remove it",
@@ -51,7 +55,8 @@ class RowFaults {
                     folder),
         "write the extension or the folders into the name",
         "keep one row of each image",
-        "check the labels' spelling, or add training images of these classes"};
+        "check the labels' spelling, or add training images of these classes",
+        "write a finite number of at least 0 into every row, 1 for the usual weight"};
     for (std::size_t kind = 0; kind < kinds; ++kind) {
       if (faults_[kind].empty()) continue;
       throw Error(fmt::format("{}: {} ({})", what[kind], faults_[kind].size(), first_of(faults_[kind])), first_[kind],
@@ -68,7 +73,9 @@ class RowFaults {
 /// Makes one listing of all parts.
 class Assembly {
  public:
-  Assembly(const fs::path& base, const ColumnWishes& wishes) : base_(base), wishes_(wishes) {}
+  Assembly(const fs::path& base, const ColumnWishes& wishes) : base_(base), wishes_(wishes) {
+    listing_.weighted = !wishes.weight.empty();
+  }
 
   void add(const CsvPart& part) {
     if (part.table.empty()) {
@@ -76,6 +83,14 @@ class Assembly {
     } else {
       add_table(part);
     }
+  }
+
+  /// All rows of the table, without labels.
+  void add_unlabelled_table(const CsvPart& part) {
+    const CsvTable table = checked_table(part);
+    const CsvColumns columns = unlabelled_columns(table, wishes_);
+    listing_.decided = {{"csv-name", table.columns[columns.name]}, {"csv-separator", table.separator_name()}};
+    add_rows(part, table, columns);
   }
 
   Listing finish() {
@@ -90,15 +105,32 @@ class Assembly {
   };
 
   void add_table(const CsvPart& part) {
-    const CsvTable table = read_csv(part.table);
-    if (table.rows.empty()) throw Error("no row below the header", table.file, "a row an image is expected");
+    const CsvTable table = checked_table(part);
     const CsvColumns columns = columns_of(table, part.split);
+    add_rows(part, table, columns);
+    if (training(part.split)) check_training_weights(table, columns);
+  }
+
+  static CsvTable checked_table(const CsvPart& part) {
+    CsvTable table = read_csv(part.table);
+    if (table.rows.empty()) throw Error("no row below the header", table.file, "a row an image is expected");
+    return table;
+  }
+
+  void add_rows(const CsvPart& part, const CsvTable& table, const CsvColumns& columns) {
     const ImageIndex& index = best_folder(part, table, columns.name);
     RowFaults faults(table);
-    if (training(part.split)) number_classes(table, columns, faults);
+    if (columns.label && training(part.split)) number_classes(table, columns, faults);
     for (const CsvRow& row : table.rows) add_row(row, table, columns, index, part.split, faults);
     faults.check(index.folder().string());
     note_table(table, columns, index);
+  }
+
+  void check_training_weights(const CsvTable& table, const CsvColumns& columns) const {
+    const auto counts = [](const Candidate& candidate) { return candidate.weight > 0; };
+    if (!columns.weight || std::ranges::any_of(listing_.candidates, counts)) return;
+    throw Error(fmt::format("column '{}' holds no weight above 0", table.columns[*columns.weight]), table.file,
+                "weights say how often an image is drawn: give some more than 0");
   }
 
   static bool training(const std::string& split) { return split.empty() || split == "train"; }
@@ -126,6 +158,7 @@ class Assembly {
     listing_.decided = {{"csv-name", table.columns[columns.name]},
                         {"csv-label", table.columns[*columns.label]},
                         {"csv-separator", table.separator_name()}};
+    if (columns.weight) listing_.decided["csv-weight"] = table.columns[*columns.weight];
   }
 
   /// "Pug" and "pug" may be meant so, or one of them is a slip.
@@ -156,7 +189,15 @@ class Assembly {
     }
     std::int32_t label = -1;
     if (columns.label) label = label_of(row, row.fields[*columns.label], training(split), faults);
-    listing_.candidates.push_back({relative(file), split, "", label});
+    const float weight = columns.weight ? weight_of(row, row.fields[*columns.weight], faults) : 1;
+    listing_.candidates.push_back({relative(file), split, "", label, weight});
+  }
+
+  static float weight_of(const CsvRow& row, const std::string& text, RowFaults& faults) {
+    const auto weight = static_cast<float>(as_number(text).value_or(-1));
+    if (weight >= 0 && std::isfinite(weight)) return weight;
+    faults.add(RowFaults::bad_weight, row, fmt::format("'{}'", text));
+    return 1;
   }
 
   /// −1 where there is none, which is a fault then.
@@ -263,13 +304,25 @@ std::vector<std::string> classes_of(const std::vector<std::string>& labels, cons
               "write each class in one way");
 }
 
-CsvSource::CsvSource(fs::path input, fs::path images_folder, ColumnWishes wishes)
-    : input_(std::move(input)), images_folder_(std::move(images_folder)), wishes_(std::move(wishes)), base_(input_) {
+CsvSource::CsvSource(fs::path input, fs::path images_folder, ColumnWishes wishes, std::string split)
+    : input_(std::move(input)),
+      images_folder_(std::move(images_folder)),
+      wishes_(std::move(wishes)),
+      split_(std::move(split)),
+      base_(input_) {
   if (!fs::is_directory(input_)) base_ = input_.has_parent_path() ? input_.parent_path() : ".";
 }
 
 Listing CsvSource::list() {
   Assembly assembly(base_, wishes_);
+  if (!split_.empty()) {
+    if (fs::is_directory(input_))
+      throw Error("a folder, but --split takes the images of one table", input_.string(), "name it: --input FILE.csv");
+    CsvPart part = find_csv_parts(input_, images_folder_).front();
+    part.split = split_;
+    assembly.add_unlabelled_table(part);
+    return assembly.finish();
+  }
   for (const CsvPart& part : find_csv_parts(input_, images_folder_)) assembly.add(part);
   return assembly.finish();
 }

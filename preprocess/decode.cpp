@@ -44,12 +44,11 @@ bool has_magic(std::string_view file, const Format& format) {
 
 }  // namespace
 
-void check_pixels(std::int64_t width, std::int64_t height) {
+void check_pixels(std::int64_t width, std::int64_t height, std::int64_t most) {
   if (width < 1 || height < 1) throw Refusal(fmt::format("a size of {} × {} pixels", width, height));
-  if (width > most_pixels / height) {
-    throw Refusal(
-        fmt::format("{} × {} pixels, at most {} million are accepted", width, height, most_pixels / 1'000'000));
-  }
+  if (width <= most / height) return;
+  throw Refusal(
+      fmt::format("{} × {} pixels, at most {} million are accepted (--max-pixels)", width, height, most / 1'000'000));
 }
 
 Picture decode_image(std::span<const std::uint8_t> file, const DecodeRequest& request) {

@@ -10,28 +10,33 @@
 // Conversions: 16 bits to 8 by scaling; palettes expanded; transparency dropped, the colours underneath stay (as
 // Pillow's and OpenCV's RGB conversion do); grey to RGB by repeating; RGB to grey by 0.299 R + 0.587 G + 0.114 B.
 // Colour profiles and gamma are not applied. EXIF orientation of JPEG and PNG is. Animated PNGs give their first
-// picture. Thread-safe: pure functions. Memory: at most 100 megapixels are accepted, checked before any pixel is
-// allocated.
+// picture. Thread-safe: pure functions. Memory: sizes above DecodeRequest::most_pixels are refused before any pixel is
+// allocated, whatever a small file claims.
 #pragma once
 #include <cstdint>
+#include <opencv2/core/types.hpp>
 #include <span>
 
 #include "preprocess/picture.hpp"
 
 namespace lockstep::preprocess {
 
-inline constexpr std::int64_t most_pixels = 100'000'000;
+inline constexpr std::int64_t usual_most_pixels = 100'000'000;
 
 struct DecodeRequest {
   int channels = 3;  ///< 1 (grey) or 3 (RGB)
-  int least_side =
-      0;  ///< the shorter side may be reduced, not below this many pixels; 0: never reduced. Only JPEG uses it.
+  /// The shorter side may be reduced, not below this many pixels; 0: never reduced. Only JPEG uses it.
+  int least_side = 0;
+  std::int64_t most_pixels = usual_most_pixels;
+  /// A JPEG file of this size is given back beside its pixels if it can be stored as it is, see Picture::jpeg; 0 × 0:
+  /// none.
+  cv::Size jpeg_size = {};
 };
 
 /// Throws Refusal.
 Picture decode_image(std::span<const std::uint8_t> file, const DecodeRequest& request);
 
-/// Refuses a size that is empty or above most_pixels. For the decoders.
-void check_pixels(std::int64_t width, std::int64_t height);
+/// Refuses a size that is empty or above `most` pixels. For the decoders.
+void check_pixels(std::int64_t width, std::int64_t height, std::int64_t most);
 
 }  // namespace lockstep::preprocess

@@ -147,7 +147,7 @@ void IdxSource::add_part(const fs::path& folder, const std::string& name, const 
     throw Error(fmt::format("{} images, but {} labels", part.images.shape[0], part.labels.size()),
                 images->string() + ", " + labels->filename().string(), "the two files belong to different sets");
   }
-  check_pixels(part.images.shape[2], part.images.shape[1]);
+  check_pixels(part.images.shape[2], part.images.shape[1], usual_most_pixels);
   parts_.push_back(std::move(part));
 }
 

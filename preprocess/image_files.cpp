@@ -100,7 +100,8 @@ Picture read_picture(const fs::path& file, const PictureRequest& request) {
     throw Refusal(error.message());
   }
   const std::span content(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  Picture picture = decode_image(content, {request.channels, request.least_side});
+  Picture picture = decode_image(content, {request.channels, request.least_side, request.most_pixels,
+                                           request.keep_jpeg ? request.size : cv::Size()});
   picture.source = source_bytes(content);
   return picture;
 }

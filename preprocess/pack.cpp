@@ -14,6 +14,7 @@
 #include "preprocess/output_folder.hpp"
 #include "preprocess/progress.hpp"
 #include "preprocess/round_report.hpp"
+#include "preprocess/store_choice.hpp"
 
 namespace lockstep::preprocess {
 namespace {
@@ -88,7 +89,7 @@ class Result {
       row.reason = outcome.refusal;
       row.split.clear();
     }
-    if (shard.split == "train") training_ += report.sums;
+    if (shard.split == "train" || plan_.listing.classes.empty()) pixels_ += report.sums;
     images_ += static_cast<std::int64_t>(shard.ids.size());
   }
 
@@ -98,10 +99,12 @@ class Result {
   Manifest manifest(const Entries& entries, std::map<std::string, std::string> settings) const {
     Manifest manifest;
     manifest.classes = plan_.listing.classes;
-    manifest.shape = plan_.shape;
-    for (std::size_t c = 0; c < static_cast<std::size_t>(plan_.shape.channels); ++c) {
-      manifest.mean.push_back(training_.mean(c));
-      manifest.std.push_back(training_.std(c));
+    manifest.shape = plan_.format.shape;
+    manifest.store = plan_.format.store;
+    manifest.weighted = plan_.format.weighted;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(plan_.format.shape.channels); ++c) {
+      manifest.mean.push_back(pixels_.mean(c));
+      manifest.std.push_back(pixels_.std(c));
     }
     for (const auto& [index, entry] : entries)
       add_shard(manifest, plan_.shards[static_cast<std::size_t>(index)].split, entry);
@@ -131,7 +134,7 @@ class Result {
 
   const Plan& plan_;
   std::vector<ImageRow> rows_;  // [id]
-  ChannelSums training_;
+  ChannelSums pixels_;          // of the training images; where there are no classes, of all
   std::int64_t images_ = 0;
 };
 
@@ -146,7 +149,7 @@ class Packer {
 
   void run() {
     prepare();
-    Progress progress(log_, images_to_decode(), world_.size());
+    Progress progress(log_, plan_.images(), world_.size());
     Result result(plan_);
     BackgroundWriter writer(settings_.output, plan_);
     const auto ranks = static_cast<std::size_t>(world_.size());
@@ -169,14 +172,26 @@ class Packer {
     if (world_.rank() == 0) {
       source_ = make_source(settings_);
       plan_ = make_plan(named_listing(), settings_);
+      choose_format();
       output_.prepare(plan_.disk_bytes());
       announce();
       if (world_.size() > 1) bytes = plan_.listing.to_bytes();
     }
     bytes = world_.broadcast(std::move(bytes));
+    const std::string store = world_.broadcast(std::string(name_of(plan_.format.store)));
     if (world_.rank() == 0) return;
     source_ = make_source(settings_);
     plan_ = make_plan(Listing::from_bytes(bytes), settings_);
+    plan_.format.store = store == name_of(Store::jpeg) ? Store::jpeg : Store::raw;
+  }
+
+  void choose_format() {
+    if (settings_.store == StoreWish::jpeg) plan_.format.store = Store::jpeg;
+    if (settings_.store != StoreWish::automatic) return;
+    const StoreChoice choice =
+        choose_store(measure_store_costs(*source_, plan_, settings_), store_means(settings_.output, cores_));
+    plan_.format.store = choice.store;
+    log_.info(choice.reason);
   }
 
   /// The source's listing, its classes under the names a person wants to read.
@@ -192,25 +207,20 @@ class Packer {
 
   void announce() const {
     for (const std::string& note : plan_.listing.notes) log_.info(note);
-    log_.info(fmt::format("{} images of {} classes · {} × {} × {} · {} shards · {} ranks × {} threads",
-                          images_to_decode(), plan_.listing.classes.size(), plan_.shape.height, plan_.shape.width,
-                          plan_.shape.channels, plan_.shards.size(), world_.size(), threads()));
+    log_.info(fmt::format("{} images of {} classes · {} × {} × {} {} · {} shards · {} ranks × {} threads",
+                          plan_.images(), plan_.listing.classes.size(), plan_.format.shape.height,
+                          plan_.format.shape.width, plan_.format.shape.channels, name_of(plan_.format.store),
+                          plan_.shards.size(), world_.size(), threads()));
   }
 
   std::int64_t threads() const { return settings_.threads > 0 ? settings_.threads : cores_; }
-
-  std::int64_t images_to_decode() const {
-    std::int64_t images = 0;
-    for (const ShardPlan& shard : plan_.shards) images += static_cast<std::int64_t>(shard.ids.size());
-    return images;
-  }
 
   /// Decodes this rank's shard of the round, if there is one. False: the run has failed and this rank's part is over.
   bool round(std::size_t shard, BackgroundWriter& writer, Progress& progress, Result& result) {
     RoundReport report;
     report.failure = caught([&] {
       if (shard >= plan_.shards.size()) return;
-      const DecodeOptions options{threads(), settings_.fit, settings_.strict};
+      const DecodeOptions options{threads(), settings_.fit, settings_.quality, settings_.most_pixels, settings_.strict};
       DecodedShard decoded =
           decode_shard(*source_, plan_, plan_.shards[shard], options, [&] { progress.image_done(); });
       report.shard = static_cast<std::int64_t>(shard);
@@ -271,6 +281,9 @@ class Packer {
   }
 
   void check_training(const Manifest& manifest) const {
+    if (manifest.classes.empty() && manifest.splits.empty())
+      throw Error("none of the images can be used", settings_.input.string(), "the reasons are listed above");
+    if (manifest.classes.empty()) return;
     if (manifest.find_split("train") == nullptr) {
       throw Error("none of the training images can be used", settings_.input.string(), "the reasons are listed above");
     }

@@ -4,6 +4,7 @@
 #include <opencv2/core/mat.hpp>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace lockstep::preprocess {
 
@@ -17,6 +18,9 @@ struct Picture {
   cv::Mat pixels;             ///< 8 bits a channel: CV_8UC1 (grey) or CV_8UC3 (RGB, not OpenCV's BGR)
   int width = 0, height = 0;  ///< of the source image, upright; `pixels` may be a reduced version of it
   SourceBytes source{};
+  /// The source file, where it was asked for and is a JPEG that can be stored as it is: baseline, 8 bits, YCbCr or grey
+  /// with the channels asked for, upright, decoded without a warning. Else empty.
+  std::vector<std::uint8_t> jpeg = {};
 };
 
 /// Why an image cannot be used: damaged, unsupported, too large. Part of the result, not of the program's failure: the

@@ -24,14 +24,16 @@ struct ShardPlan {
 struct Plan {
   Listing listing;
   std::vector<std::string> splits;  ///< [id]
-  ImageShape shape;
-  std::vector<ShardPlan> shards;  ///< train first, then validation, test and others by name
+  ShardFormat format;               ///< raw until choose_store() says otherwise
+  std::vector<ShardPlan> shards;    ///< train first, then validation, test and others by name
 
-  /// Bytes that the data set will need on disk, a little more than less.
+  /// Images that will be decoded.
+  std::int64_t images() const;
+  /// Bytes that the data set will need on disk, a little more than less; of JPEG files, a guess.
   std::uint64_t disk_bytes() const;
 };
 
-/// Errors: no image to train on.
+/// Errors: no image to train on; of unlabelled sources, no image at all.
 Plan make_plan(Listing listing, const PackSettings& settings);
 
 }  // namespace lockstep::preprocess

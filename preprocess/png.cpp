@@ -18,7 +18,7 @@ namespace {
 /// this class, the frames that libpng may leave are the static steps below, and each is entered through attempt().
 class PngReader {
  public:
-  explicit PngReader(std::span<const std::uint8_t> file) : rest_(file) {
+  PngReader(std::span<const std::uint8_t> file, std::int64_t most_pixels) : rest_(file), most_pixels_(most_pixels) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     if (info_ == nullptr) {
@@ -34,7 +34,7 @@ class PngReader {
   /// RGB.
   cv::Mat read() {
     attempt(read_header);
-    check_pixels(png_get_image_width(png_, info_), png_get_image_height(png_, info_));
+    check_pixels(png_get_image_width(png_, info_), png_get_image_height(png_, info_), most_pixels_);
     cv::Mat pixels(static_cast<int>(png_get_image_height(png_, info_)),
                    static_cast<int>(png_get_image_width(png_, info_)), palette_size_ > 0 ? CV_8UC1 : CV_8UC3);
     for (int y = 0; y < pixels.rows; ++y) rows_.push_back(pixels.ptr(y));
@@ -108,6 +108,7 @@ class PngReader {
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::span<const std::uint8_t> rest_;
+  std::int64_t most_pixels_;
   std::vector<png_bytep> rows_;
   png_colorp palette_ = nullptr;  // libpng's
   int palette_size_ = 0;          // 0 where pixels are not indices
@@ -118,7 +119,7 @@ class PngReader {
 }  // namespace
 
 Picture decode_png(std::span<const std::uint8_t> file, const DecodeRequest& request) {
-  PngReader reader(file);
+  PngReader reader(file, request.most_pixels);
   Picture picture{reader.read(), 0, 0};
   make_upright(picture.pixels, reader.orientation());
   picture.width = picture.pixels.cols;

@@ -13,7 +13,7 @@ namespace {
 /// Sides unless one is given: what most networks are fed with, and enough for the pools of a five-layer network.
 constexpr int photograph_side = 224, generated_side = 64;
 
-constexpr std::array source_names = {"class-folders", "csv",      "idx",
+constexpr std::array source_names = {"class-folders", "csv",      "images",   "idx",
                                      "cifar10",       "cifar100", "generated"};  // [SourceKind]
 
 SourceKind source_of(const Options& options) {
@@ -30,6 +30,12 @@ Fit fit_of(const Options& options) {
   const std::string name = options.text("resize");
   if (name == "stretch") return Fit::stretch;
   return name == "pad" ? Fit::pad : Fit::crop;
+}
+
+StoreWish store_of(const Options& options) {
+  const std::string name = options.text("store");
+  if (name == "jpeg") return StoreWish::jpeg;
+  return name == "auto" ? StoreWish::automatic : StoreWish::raw;
 }
 
 /// 0: the images' own.
@@ -60,9 +66,29 @@ void check_belongs(const Options& options, const PackSettings& settings) {
   };
   only("folder-as", {SourceKind::class_folders}, "only class folders have folders to map");
   only("class-folder", {SourceKind::class_folders}, "only --source class-folders takes classes from folders");
-  for (const char* option : {"csv-name", "csv-label", "images-folder"})
+  only("split", {SourceKind::csv, SourceKind::images}, "only --source images and csv take images without labels");
+  for (const char* option : {"csv-name", "csv-label", "csv-weight", "images-folder"})
     only(option, {SourceKind::csv}, "only --source csv has tables");
   only("class-names", {SourceKind::class_folders, SourceKind::csv}, "only class folders and CSV files name classes");
+}
+
+/// Unlabelled images can be neither trained on nor judged.
+void check_split(const Options& options, const PackSettings& settings) {
+  if (settings.split == "train" || settings.split == "validation")
+    options.reject("split", fmt::format("unlabelled images as the split '{}'", settings.split), "predict, or test");
+  const bool name = !settings.split.empty() && settings.split.find_first_of("/+,") == std::string::npos;
+  if (options.said("split") && (!name || settings.split.starts_with('.')))
+    options.reject("split", fmt::format("'{}' is no name for a split", settings.split), "a word such as predict");
+  if (settings.split.empty() || settings.source != SourceKind::csv) return;
+  for (const char* option : {"csv-label", "csv-weight"}) {
+    if (options.said(option))
+      options.reject(option, "with --split the images are unlabelled", "leave one of both away");
+  }
+}
+
+void check_store(const Options& options, const PackSettings& settings) {
+  if (settings.store == StoreWish::raw && options.said("quality"))
+    options.reject("quality", "raw pixels have no JPEG quality", "add --store jpeg, or leave it away");
 }
 
 void check_together(const Options& options, const PackSettings& settings) {
@@ -79,6 +105,8 @@ void check_together(const Options& options, const PackSettings& settings) {
                    "at least one of each class");
   }
   check_belongs(options, settings);
+  check_split(options, settings);
+  check_store(options, settings);
 }
 
 }  // namespace
@@ -92,10 +120,16 @@ PackSettings PackSettings::from(const Options& options) {
   if (options.has("class-names")) settings.class_names = options.path("class-names");
   if (options.has("csv-name")) settings.columns.name = options.text("csv-name");
   if (options.has("csv-label")) settings.columns.label = options.text("csv-label");
+  if (options.has("csv-weight")) settings.columns.weight = options.text("csv-weight");
+  if (settings.source == SourceKind::images) settings.split = "predict";
+  if (options.has("split")) settings.split = options.text("split");
   settings.output = options.path("output");
   settings.side = side_of(options, settings.source);
   settings.fit = fit_of(options);
   settings.channels = static_cast<int>(options.integer("channels"));
+  settings.store = store_of(options);
+  settings.quality = static_cast<int>(options.integer("quality"));
+  settings.most_pixels = options.integer("max-pixels") * 1'000'000;
   settings.shares = {options.real("validation"), options.real("test")};
   settings.folder_as = folder_map(options);
   settings.seed = static_cast<std::uint64_t>(options.integer("seed"));
@@ -116,14 +150,19 @@ std::map<std::string, std::string> PackSettings::summary() const {
       {"validation", fmt::format("{}", shares.validation)},
       {"test", fmt::format("{}", shares.test)},
       {"seed", std::to_string(seed)},
+      {"max-pixels", std::to_string(most_pixels / 1'000'000)},
   };
   if (!input.empty()) texts["input"] = input.string();
   if (!images_folder.empty()) texts["images-folder"] = images_folder.string();
   if (source == SourceKind::class_folders)
     texts["class-folder"] = class_depth == ClassDepth::first ? "first" : "deepest";
+  if (!split.empty()) texts["split"] = split;
+  constexpr const char* stores[] = {"raw", "jpeg", "auto"};
+  texts["store"] = stores[static_cast<int>(store)];
+  if (store != StoreWish::raw) texts["quality"] = std::to_string(quality);
   if (!class_names.empty()) texts["class-names"] = class_names.string();
   std::string folders;
-  for (const auto& [given, split] : folder_as) folders += (folders.empty() ? "" : ",") + given + "=" + split;
+  for (const auto& [given, taken] : folder_as) folders += (folders.empty() ? "" : ",") + given + "=" + taken;
   if (!folders.empty()) texts["folder-as"] = folders;
   return texts;
 }

@@ -9,6 +9,7 @@
 
 #include "lockstep/config/options.hpp"
 #include "preprocess/csv_columns.hpp"
+#include "preprocess/decode.hpp"
 #include "preprocess/resize.hpp"
 #include "preprocess/split.hpp"
 
@@ -16,7 +17,9 @@ namespace lockstep::preprocess {
 
 /// Which of the folders above an image is its class; see class_folders.hpp.
 enum class ClassDepth { first, deepest };
-enum class SourceKind { class_folders, csv, idx, cifar10, cifar100, generated };
+/// How images lie in shards; automatic: chosen by store_choice.hpp.
+enum class StoreWish { raw, jpeg, automatic };
+enum class SourceKind { class_folders, csv, images, idx, cifar10, cifar100, generated };
 
 struct PackSettings {
   SourceKind source = SourceKind::class_folders;
@@ -24,11 +27,15 @@ struct PackSettings {
   std::filesystem::path images_folder;  ///< of CSV files; empty: the usual places
   std::filesystem::path class_names;    ///< file with readable names; empty: none
   ColumnWishes columns;                 ///< of CSV files
+  std::string split;                    ///< of unlabelled images, all of them; empty: images are labelled
   std::filesystem::path output;
   /// Side of the stored images. 0: the source's own size, which IDX and CIFAR files have and which is their default.
   int side = 0;
   Fit fit = Fit::crop;
   int channels = 3;
+  StoreWish store = StoreWish::raw;
+  int quality = 90;  ///< of JPEG files that are written
+  std::int64_t most_pixels = usual_most_pixels;
   SplitShares shares;
   std::map<std::string, std::string> folder_as;  ///< of class folders: given folder → split
   ClassDepth class_depth = ClassDepth::first;    ///< of class folders

@@ -10,6 +10,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "preprocess/fingerprint.hpp"
+#include "preprocess/jpeg_encoder.hpp"
 
 namespace lockstep::preprocess {
 namespace {
@@ -21,7 +22,11 @@ class ShardDecoder {
                const std::function<void()>& done)
       : source_(source), plan_(plan), shard_(shard), options_(options), done_(done) {
     result_.outcomes.resize(shard.ids.size());
-    result_.images.resize(shard.ids.size() * image_bytes());
+    if (plan.format.store == Store::jpeg) {
+      result_.files.resize(shard.ids.size());
+    } else {
+      result_.pixels = std::make_unique_for_overwrite<std::uint8_t[]>(shard.ids.size() * image_bytes());
+    }
   }
 
   DecodedShard run() {
@@ -54,14 +59,17 @@ class ShardDecoder {
     Outcome& outcome = result_.outcomes[at];
     const Candidate& candidate = plan_.listing.candidates[static_cast<std::size_t>(shard_.ids[at])];
     try {
-      const Picture picture = source_.picture(shard_.ids[at], candidate, request());
+      Picture picture = source_.picture(shard_.ids[at], candidate, request());
       const cv::Mat fitted = fit_picture(picture.pixels, request().size, options_.fit);
-      const std::span<std::uint8_t> place(result_.images.data() + at * image_bytes(), image_bytes());
-      std::memcpy(place.data(), fitted.data, place.size());
       outcome.width = picture.width;
       outcome.height = picture.height;
       outcome.fingerprint = take_fingerprint(picture);
-      sums.add(place, static_cast<std::size_t>(plan_.shape.channels));
+      sums.add({fitted.data, image_bytes()}, static_cast<std::size_t>(plan_.format.shape.channels));
+      if (plan_.format.store == Store::raw) {
+        std::memcpy(result_.pixels.get() + at * image_bytes(), fitted.data, image_bytes());
+      } else {
+        result_.files[at] = picture.jpeg.empty() ? encode_jpeg(fitted, options_.quality) : std::move(picture.jpeg);
+      }
     } catch (const Refusal& refusal) {
       outcome.refusal = refusal.what();
       if (!options_.strict) return;
@@ -70,12 +78,8 @@ class ShardDecoder {
     }
   }
 
-  PictureRequest request() const {
-    const cv::Size size(static_cast<int>(plan_.shape.width), static_cast<int>(plan_.shape.height));
-    // Twice the side is decoded at least: area averaging from there looks like averaging from the full picture.
-    return {static_cast<int>(plan_.shape.channels), 2 * std::max(size.width, size.height), size};
-  }
-  std::size_t image_bytes() const { return static_cast<std::size_t>(plan_.shape.bytes()); }
+  PictureRequest request() const { return picture_request(plan_.format, options_.most_pixels); }
+  std::size_t image_bytes() const { return static_cast<std::size_t>(plan_.format.shape.bytes()); }
 
   const Source& source_;
   const Plan& plan_;
@@ -124,8 +128,21 @@ double ChannelSums::std(std::size_t channel) const {
       std::max(0.0, static_cast<double>(squares[channel]) / static_cast<double>(pixels) - average * average));
 }
 
+PictureRequest picture_request(const ShardFormat& format, std::int64_t most_pixels) {
+  const cv::Size size(static_cast<int>(format.shape.width), static_cast<int>(format.shape.height));
+  // Twice the side is decoded at least: area averaging from there looks like averaging from the full picture.
+  const int least_side = 2 * std::max(size.width, size.height);
+  return {static_cast<int>(format.shape.channels), least_side, size, format.store == Store::jpeg, most_pixels};
+}
+
 std::int64_t DecodedShard::good() const {
   return std::ranges::count_if(outcomes, [](const Outcome& outcome) { return outcome.refusal.empty(); });
+}
+
+std::int64_t DecodedShard::jpeg_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& file : files) bytes += std::ssize(file);
+  return bytes;
 }
 
 DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
@@ -135,14 +152,16 @@ DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPla
 
 ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
                        const DecodedShard& decoded) {
-  ShardWriter writer(folder / shard.file, decoded.good(), {plan.shape});
-  const auto image_bytes = static_cast<std::size_t>(plan.shape.bytes());
-  const std::span<const std::uint8_t> images(decoded.images);
+  ShardWriter writer(folder / shard.file, decoded.good(), plan.format, decoded.jpeg_bytes());
+  const auto image_bytes = static_cast<std::size_t>(plan.format.shape.bytes());
+  const bool raw = plan.format.store == Store::raw;
   for (std::size_t at = 0; at < shard.ids.size(); ++at) {
     if (!decoded.outcomes[at].refusal.empty()) continue;
     const std::int64_t id = shard.ids[at];
-    writer.add(images.subspan(at * image_bytes, image_bytes),
-               plan.listing.candidates[static_cast<std::size_t>(id)].label, id);
+    const std::span<const std::uint8_t> image =
+        raw ? std::span(decoded.pixels.get() + at * image_bytes, image_bytes) : std::span(decoded.files[at]);
+    const Candidate& candidate = plan.listing.candidates[static_cast<std::size_t>(id)];
+    writer.add(image, candidate.label, id, candidate.weight);
   }
   ShardEntry entry = writer.finish();
   entry.file = shard.file;

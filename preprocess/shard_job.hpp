@@ -1,10 +1,11 @@
 // One shard's images, decoded by several threads into memory and then written: the unit of work of a rank.
 //
-// Memory: a shard's raw bytes, plus one decoded picture per thread.
+// Memory: a shard's bytes as they will be stored (raw, or encoded as JPEG), plus one decoded picture per thread.
 #pragma once
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,18 +36,26 @@ struct ChannelSums {
 };
 
 struct DecodedShard {
-  std::vector<Outcome> outcomes;     ///< [position in ShardPlan::ids]
-  std::vector<std::uint8_t> images;  ///< [position, height, width, channels]; refused ones are zeros
-  ChannelSums sums;
+  std::vector<Outcome> outcomes;  ///< [position in ShardPlan::ids]
+  /// Store::raw: [position, height, width, channels]; refused ones are anything.
+  std::unique_ptr<std::uint8_t[]> pixels;
+  std::vector<std::vector<std::uint8_t>> files;  ///< Store::jpeg: [position]; refused ones are empty
+  ChannelSums sums;                              ///< over the good images, before JPEG's loss
 
   std::int64_t good() const;
+  std::int64_t jpeg_bytes() const;
 };
 
 struct DecodeOptions {
   std::int64_t threads = 1;
   Fit fit = Fit::crop;
+  int quality = 90;
+  std::int64_t most_pixels = usual_most_pixels;
   bool strict = false;
 };
+
+/// What decoding asks of a source for a data set of this format.
+PictureRequest picture_request(const ShardFormat& format, std::int64_t most_pixels);
 
 /// Decodes all of a shard's candidates. `done` is called after each, from any thread. Errors: the first refusal if
 /// strict.

@@ -121,7 +121,7 @@ Picture decode_bmp(Bytes file, const DecodeRequest& request) {
   const bool old = number(file, 14, 4, "BMP") == old_header;
   Size size{old ? number(file, 18, 2, "BMP") : signed_at(18), old ? number(file, 20, 2, "BMP") : signed_at(22)};
   size.height = std::abs(size.height);  // negative: rows from the top
-  check_pixels(size.width, size.height);
+  check_pixels(size.width, size.height, request.most_pixels);
   const std::int64_t bits = number(file, old ? 24 : 28, 2, "BMP");
   const std::int64_t row = (size.width * bits + 31) / 32 * 4;
   const bool packed = !old && number(file, 30, 4, "BMP") != uncompressed;
@@ -137,7 +137,7 @@ Picture decode_pnm(Bytes file, const DecodeRequest& request) {
   size.width = header.next();
   size.height = header.next();
   const std::int64_t largest = bitmap ? 1 : header.next();
-  check_pixels(size.width, size.height);
+  check_pixels(size.width, size.height, request.most_pixels);
   check_length(file, static_cast<std::int64_t>(header.end()) + pnm_bytes(kind, size, largest), "PNM");
   return decode_by_opencv(file, size, request.channels, "PNM");
 }
@@ -145,7 +145,7 @@ Picture decode_pnm(Bytes file, const DecodeRequest& request) {
 Picture decode_webp(Bytes file, const DecodeRequest& request) {
   check_length(file, std::int64_t{number(file, 4, 4, "WebP")} + 8, "WebP");
   const Size size = webp_size(file);
-  check_pixels(size.width, size.height);
+  check_pixels(size.width, size.height, request.most_pixels);
   return decode_by_opencv(file, size, request.channels, "WebP");
 }
 

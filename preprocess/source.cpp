@@ -7,6 +7,7 @@
 #include "preprocess/csv_source.hpp"
 #include "preprocess/generated.hpp"
 #include "preprocess/idx.hpp"
+#include "preprocess/image_folder.hpp"
 
 namespace lockstep::preprocess {
 
@@ -14,15 +15,17 @@ namespace lockstep::preprocess {
 std::string Listing::to_bytes() const {
   std::vector<std::string> paths, splits, refusals;
   std::vector<std::int32_t> labels;
+  std::vector<float> weights;  // empty where there are none
   for (const Candidate& candidate : candidates) {
     paths.push_back(candidate.path);
     splits.push_back(candidate.given_split);
     refusals.push_back(candidate.refusal);
     labels.push_back(candidate.label);
+    if (weighted) weights.push_back(candidate.weight);
   }
-  const nlohmann::json root = {{"classes", classes}, {"height", height},     {"width", width},
-                               {"notes", notes},     {"decided", decided},   {"paths", paths},
-                               {"splits", splits},   {"refusals", refusals}, {"labels", labels}};
+  const nlohmann::json root = {{"classes", classes}, {"height", height},  {"width", width},   {"notes", notes},
+                               {"decided", decided}, {"paths", paths},    {"splits", splits}, {"refusals", refusals},
+                               {"labels", labels},   {"weights", weights}};
   std::string bytes;
   nlohmann::json::to_cbor(root, bytes);
   return bytes;
@@ -37,10 +40,12 @@ Listing Listing::from_bytes(const std::string& bytes) {
   listing.notes = root.at("notes").get<std::vector<std::string>>();
   listing.decided = root.at("decided").get<std::map<std::string, std::string>>();
   const nlohmann::json& paths = root.at("paths");
+  listing.weighted = !root.at("weights").empty();
   listing.candidates.resize(paths.size());
   for (std::size_t i = 0; i < paths.size(); ++i) {
     listing.candidates[i] = {paths[i].get<std::string>(), root["splits"][i].get<std::string>(),
-                             root["refusals"][i].get<std::string>(), root["labels"][i].get<std::int32_t>()};
+                             root["refusals"][i].get<std::string>(), root["labels"][i].get<std::int32_t>(), 1};
+    if (listing.weighted) listing.candidates[i].weight = root["weights"][i].get<float>();
   }
   return listing;
 }
@@ -52,7 +57,9 @@ std::unique_ptr<Source> make_source(const PackSettings& settings) {
     case SourceKind::generated:
       return std::make_unique<GeneratedSource>(settings.images, settings.classes, settings.seed);
     case SourceKind::csv:
-      return std::make_unique<CsvSource>(settings.input, settings.images_folder, settings.columns);
+      return std::make_unique<CsvSource>(settings.input, settings.images_folder, settings.columns, settings.split);
+    case SourceKind::images:
+      return std::make_unique<ImageFolder>(settings.input, settings.split);
     case SourceKind::cifar10:
       return std::make_unique<CifarSource>(settings.input, CifarKind::cifar10, settings.strict);
     case SourceKind::cifar100:

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "preprocess/decode.hpp"
 #include "preprocess/picture.hpp"
 #include "preprocess/settings.hpp"
 
@@ -21,6 +22,7 @@ struct Candidate {
   std::string given_split;  ///< the split the source puts it into; empty: to be assigned
   std::string refusal;      ///< not empty: known to be no image from its name alone
   std::int32_t label = -1;  ///< index into Listing::classes, −1 where unknown
+  float weight = 1;         ///< for sampling, finite, >= 0; counts where Listing::weighted
   bool operator==(const Candidate&) const = default;
 };
 
@@ -28,6 +30,7 @@ struct Listing {
   std::vector<std::string> classes;    ///< [label]; the order is the source's, see there
   std::vector<Candidate> candidates;   ///< [id], in the source's order: that of the bytes of paths, or of the file
   std::int64_t height = 0, width = 0;  ///< the source's own size if all its images share one, else 0
+  bool weighted = false;               ///< whether the source gave weights
   std::vector<std::string> notes;      ///< what the source found and decided by itself, sentences for a person
   std::map<std::string, std::string> decided;  ///< the same as settings, for the manifest
 
@@ -41,7 +44,9 @@ struct Listing {
 struct PictureRequest {
   int channels = 3;
   int least_side = 0;
-  cv::Size size;  ///< the data set's, for sources that draw
+  cv::Size size;           ///< the data set's, for sources that draw
+  bool keep_jpeg = false;  ///< whether a JPEG file of that size is wanted as it is, too
+  std::int64_t most_pixels = usual_most_pixels;
 };
 
 class Source {

@@ -87,7 +87,7 @@ TEST(Decode, ReasonsAreSentences) {
   EXPECT_EQ(refusal("GIF89a...."), "GIF is not supported: convert it to PNG or JPEG");
   const std::string jpeg = encoded(".jpg", {40, 30}, 9);
   EXPECT_EQ(refusal(jpeg.substr(0, jpeg.size() - 40)), "JPEG: Premature end of JPEG file");
-  EXPECT_EQ(refusal("P6 99999 99999 255\n"), "99999 × 99999 pixels, at most 100 million are accepted");
+  EXPECT_EQ(refusal("P6 99999 99999 255\n"), "99999 × 99999 pixels, at most 100 million are accepted (--max-pixels)");
 }
 
 /// A JPEG with an EXIF block that says `orientation`.

@@ -1,59 +1,17 @@
-#include "preprocess/pack.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "lockstep/data/image_table.hpp"
-#include "lockstep/data/manifest.hpp"
-#include "lockstep/data/shard.hpp"
+#include "packing_test.hpp"
 #include "preprocess/output_folder.hpp"
 #include "preprocess/shard_job.hpp"
-#include "test_files.hpp"
 
 namespace lockstep::preprocess {
 namespace {
 namespace fs = std::filesystem;
 
-class PackTest : public ::testing::Test {
- protected:
-  using Values = std::map<std::string, std::string>;
-
-  PackTest() { log_.quiet(); }
-
-  /// Packs class folders below in/ into `output`, unless `values` say otherwise.
-  Manifest pack_into(const std::string& output, Values values = {}) {
-    values.emplace("source", "class-folders");
-    if (values["source"] != "generated") values.emplace("input", (folder_ / "in").string());
-    values.emplace("output", (folder_ / output).string());
-    values.emplace("side", "16");
-    pack(PackSettings::from(Options::from_values(Command::preprocess, values)), world_, log_);
-    return Manifest::load(folder_ / output);
-  }
-  std::string failure(const std::string& output, const Values& values = {}) {
-    return failure_of([&] { pack_into(output, values); });
-  }
-  /// `count` images of each of the classes a and b.
-  void make_images(int count) const {
-    for (int i = 0; i < count; ++i) {
-      folder_.file("in/a/" + std::to_string(i) + ".png", encoded(".png", {20 + i, 30}, i));
-      folder_.file("in/b/" + std::to_string(i) + ".jpg", encoded(".jpg", {40, 24 + i}, 200 - i));
-    }
-  }
-  std::vector<Shard> shards(const std::string& output, const Manifest& manifest, const std::string& split) const {
-    std::vector<Shard> opened;
-    for (const ShardEntry& entry : manifest.split(split).shards) {
-      Shard::verify(folder_ / output / entry.file, entry);
-      opened.emplace_back(folder_ / output / entry.file, entry, manifest.shard_format(),
-                          static_cast<std::int64_t>(manifest.classes.size()));
-    }
-    return opened;
-  }
-
-  TemporaryFolder folder_;
-  World world_;
-  Log log_{0, 1};
-};
+using PackTest = PackingTest;
 
 TEST_F(PackTest, MakesAWholeDataSet) {
   make_images(10);

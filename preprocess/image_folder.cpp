@@ -1,0 +1,31 @@
+#include "preprocess/image_folder.hpp"
+
+#include <algorithm>
+
+#include "lockstep/core/error.hpp"
+#include "preprocess/image_files.hpp"
+
+namespace lockstep::preprocess {
+
+ImageFolder::ImageFolder(std::filesystem::path input, std::string split)
+    : input_(std::move(input)), split_(std::move(split)) {
+  if (!std::filesystem::is_directory(input_))
+    throw Error("no such folder", input_.string(), "name the folder with the images");
+}
+
+Listing ImageFolder::list() {
+  Listing listing;
+  for (const std::string& file : files_below(input_)) {
+    const bool image = may_be_image(file);
+    listing.candidates.push_back({file, image ? split_ : "", image ? "" : no_image_extension, -1});
+  }
+  if (std::ranges::all_of(listing.candidates, [](const Candidate& file) { return !file.refusal.empty(); }))
+    throw Error("no image in this folder or below", input_.string(), "check --input");
+  return listing;
+}
+
+Picture ImageFolder::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
+  return read_picture(input_ / candidate.path, request);
+}
+
+}  // namespace lockstep::preprocess
