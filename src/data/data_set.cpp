@@ -72,6 +72,11 @@ void DataSplit::read(std::int64_t position, std::span<std::uint8_t> into, std::u
   shards_[at.shard].read(at.index, into, first);
 }
 
+std::string DataSplit::whereabouts(std::int64_t position) const {
+  const Place at = place(position);
+  return shards_[at.shard].file().path().string() + ", sample " + std::to_string(shards_[at.shard].id(at.index));
+}
+
 std::vector<std::int64_t> DataSplit::positions_by_id() const {
   std::vector<std::int64_t> positions(static_cast<std::size_t>(samples()));
   std::iota(positions.begin(), positions.end(), 0);

@@ -11,6 +11,7 @@
 
 #include "data/device_feed.hpp"
 #include "lockstep/core/stopwatch.hpp"
+#include "lockstep/data/sample_pipeline.hpp"
 
 namespace lockstep {
 namespace {
@@ -31,6 +32,7 @@ struct Pending {
 struct Loader::State {
   const DataSplit& split;
   const ImageTransform& transform;
+  SamplePipeline pipeline;
   Draw draw;
   Requests requests;
   std::size_t prefetch;
@@ -45,7 +47,7 @@ struct Loader::State {
   std::vector<std::thread> threads;
 
   State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p, bool pin)
-      : split(s), transform(t), draw(std::move(d)), requests(std::move(r)), prefetch(p), pinned(pin) {}
+      : split(s), transform(t), pipeline(s, t), draw(std::move(d)), requests(std::move(r)), prefetch(p), pinned(pin) {}
   /// Joins the workers, also when the system refused to start the last of them.
   ~State() {
     stop();
@@ -125,28 +127,25 @@ struct Loader::State {
     }
   }
 
-  void prepare(Pending& pending, std::size_t sample, std::vector<std::uint8_t>& bytes,
-               ImageTransform::Scratch& scratch) {
+  void prepare(Pending& pending, std::size_t sample, SamplePipeline::Scratch& scratch) {
     const std::int64_t position = pending.request.positions[sample];
     const std::int64_t id = split.id(position);
     pending.batch.ids[sample] = id;
     pending.batch.labels.data_ptr<std::int64_t>()[sample] = split.label(position);
-    split.read(position, bytes);
-    const auto pixels = static_cast<std::size_t>(transform.side() * transform.side() * split.shape().channels);
-    const std::span<float> slot(pending.batch.images.data_ptr<float>() + sample * pixels, pixels);
-    transform.apply(bytes, draw(pending.request.epoch, id), slot, scratch);
+    const std::size_t size = transform.slot_size();
+    const std::span<float> slot(pending.batch.images.data_ptr<float>() + sample * size, size);
+    pipeline.fill(position, draw(pending.request.epoch, id), slot, scratch);
   }
 
   void run_worker() {
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(split.shape().bytes()));
-    ImageTransform::Scratch scratch;
+    SamplePipeline::Scratch scratch;
     std::unique_lock lock(mutex);
     std::size_t sample = 0;
     while (const std::shared_ptr<Pending> pending = claim(lock, sample)) {
       lock.unlock();
       std::exception_ptr failure;
       try {
-        prepare(*pending, sample, bytes, scratch);
+        prepare(*pending, sample, scratch);
       } catch (...) {
         failure = std::current_exception();
       }

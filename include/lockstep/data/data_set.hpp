@@ -36,6 +36,7 @@ class DataSplit : public StoredSamples {
   float weight(std::int64_t position) const;
   std::size_t stored_bytes(std::int64_t position) const override;
   void read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first = 0) const override;
+  std::string whereabouts(std::int64_t position) const override;
   /// All positions, ordered by sample id.
   std::vector<std::int64_t> positions_by_id() const;
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "lockstep/data/manifest.hpp"
 
@@ -19,6 +20,8 @@ class StoredSamples {
   virtual std::size_t stored_bytes(std::int64_t position) const = 0;
   /// Fills `into` with stored bytes of one sample, from its byte `first` on.
   virtual void read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first = 0) const = 0;
+  /// Names a sample in errors: its shard and id, where there are some.
+  virtual std::string whereabouts(std::int64_t position) const { return "sample " + std::to_string(position); }
 };
 
 }  // namespace lockstep
