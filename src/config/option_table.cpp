@@ -121,6 +121,10 @@ constexpr std::array options{
               "shift by up to ± this share of the side"},
     OptionRow{"colour-jitter", "augmentation", train, real, "SHARE", "0", false, false, 0, 0.9,
               "brightness, contrast and saturation by factors in 1 ± this share"},
+    OptionRow{"randaugment", "augmentation", train, integer_list, "N,M", "0,0", false, false, 0, 30,
+              "RandAugment: N operations of magnitude M (0 … 30), drawn for each image; usual: 2,9"},
+    OptionRow{"random-erasing", "augmentation", train, real, "P", "0", false, false, 0, 1,
+              "probability of a rectangle (2 … 33 % of the area) put to the mean colour"},
 
     OptionRow{"model", "model", train, choice, "custom|resnet18|resnet34|resnet50", "custom", false, true, 0, 0,
               "the custom CNN, described by the layer options below, or a residual network"},

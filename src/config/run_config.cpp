@@ -31,6 +31,17 @@ void read_pair(const Options& options, std::string_view name, double (&pair)[2])
   pair[1] = values[1];
 }
 
+/// N,M: operations and their magnitude; 0,0 for none.
+void read_randaugment(const Options& options, AugmentationConfig& config) {
+  const std::vector<std::int64_t> values = options.integers("randaugment");
+  if (values.size() != 2 || values[0] > 16) {
+    options.reject("randaugment", fmt::format("'{}' is not a pair N,M with N up to 16", options.text("randaugment")),
+                   "give the number of operations and their magnitude, such as 2,9");
+  }
+  config.randaugment_ops = values[0];
+  config.randaugment_magnitude = static_cast<int>(values[1]);
+}
+
 AugmentationConfig augmentation_config(const Options& options) {
   AugmentationConfig config;
   config.on = options.flag("augment");
@@ -42,8 +53,10 @@ AugmentationConfig augmentation_config(const Options& options) {
   config.scaling = options.real("scaling");
   config.translation = options.real("translation");
   config.colour_jitter = options.real("colour-jitter");
-  for (const std::string_view name :
-       {"crop-scale", "crop-ratio", "flip", "vertical-flip", "rotation", "scaling", "translation", "colour-jitter"})
+  read_randaugment(options, config);
+  config.random_erasing = options.real("random-erasing");
+  for (const std::string_view name : {"crop-scale", "crop-ratio", "flip", "vertical-flip", "rotation", "scaling",
+                                      "translation", "colour-jitter", "randaugment", "random-erasing"})
     options.reject_unused(name, config.on, "--augment");
   return config;
 }

@@ -44,7 +44,57 @@ double around(Draws& draws, double centre, double spread) {
   return spread == 0 ? centre : draws.uniform(centre - spread, centre + spread);
 }
 
+std::vector<ImageOpDraw> draw_ops(const AugmentationConfig& config, Draws& draws) {
+  std::vector<ImageOpDraw> ops;
+  for (std::int64_t i = 0; i < config.randaugment_ops; ++i) {
+    const auto op = static_cast<ImageOp>(draws.below(image_ops));
+    ops.push_back(image_op(op, config.randaugment_magnitude, draws.uniform() < 0.5 ? -1 : 1));
+  }
+  return ops;
+}
+
+/// Ten tries, then none. Sides in shares: the area's share is the product, the ratio is that of pixels, since the
+/// output is square.
+std::optional<ErasedBox> draw_erased(const AugmentationConfig& config, Draws& draws) {
+  if (config.random_erasing == 0 || draws.uniform() >= config.random_erasing) return std::nullopt;
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const double area = draws.uniform(0.02, 0.33);
+    const double ratio = std::exp(draws.uniform(std::log(0.3), std::log(3.3)));
+    const ErasedBox box{std::sqrt(area * ratio), std::sqrt(area / ratio), draws.uniform(), draws.uniform()};
+    if (box.height < 1 && box.width < 1) return box;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+ImageOpDraw image_op(ImageOp op, int magnitude, int sign) {
+  const double strength = static_cast<double>(magnitude) / strongest_magnitude;
+  switch (op) {
+    case ImageOp::identity:
+    case ImageOp::auto_contrast:
+    case ImageOp::equalize:
+      return {op, 0};
+    case ImageOp::shear_x:
+    case ImageOp::shear_y:
+      return {op, 0.3 * strength * sign};
+    case ImageOp::translate_x:
+    case ImageOp::translate_y:
+      return {op, 150.0 / 331.0 * strength * sign};
+    case ImageOp::rotate:
+      return {op, 30 * strength * sign};
+    case ImageOp::brightness:
+    case ImageOp::saturation:
+    case ImageOp::contrast:
+    case ImageOp::sharpness:
+      return {op, 1 + 0.9 * strength * sign};
+    case ImageOp::posterize:
+      return {op, std::nearbyint(8 - 4 * strength)};
+    case ImageOp::solarize:
+      return {op, 255 * (1 - strength)};
+  }
+  return {};
+}
 
 Augmentation draw_augmentation(const AugmentationConfig& config, std::uint64_t seed, std::int64_t epoch,
                                std::int64_t id, std::int64_t height, std::int64_t width) {
@@ -62,6 +112,8 @@ Augmentation draw_augmentation(const AugmentationConfig& config, std::uint64_t s
   result.brightness = around(draws, 1, config.colour_jitter);
   result.contrast = around(draws, 1, config.colour_jitter);
   result.saturation = around(draws, 1, config.colour_jitter);
+  result.ops = draw_ops(config, draws);
+  result.erased = draw_erased(config, draws);
   return result;
 }
 

@@ -131,6 +131,20 @@ TEST(RunConfig, ExpandsOneValueToAllLayers) {
   EXPECT_EQ(config.model.custom.dropout_dense.size(), 2u);
 }
 
+TEST(RunConfig, RandAugmentAndErasingAreCheckedAndNeedAugment) {
+  const AugmentationConfig config =
+      RunConfig::from(train({"--augment", "--randaugment", "2,9", "--random-erasing", "0.25"})).loader.augmentation;
+  EXPECT_EQ(config.randaugment_ops, 2);
+  EXPECT_EQ(config.randaugment_magnitude, 9);
+  EXPECT_EQ(config.random_erasing, 0.25);
+  EXPECT_NE(fault({"--augment", "--randaugment", "2"}).find("such as 2,9"), std::string::npos);
+  EXPECT_NE(fault({"--augment", "--randaugment", "17,9"}).find("--randaugment"), std::string::npos);
+  EXPECT_NE(fault({"--augment", "--randaugment", "2,31"}).find("--randaugment"), std::string::npos);
+  EXPECT_NE(fault({"--randaugment", "2,9"}).find("--augment"), std::string::npos);
+  EXPECT_NE(fault({"--random-erasing", "0.5"}).find("--augment"), std::string::npos);
+  EXPECT_NE(fault({"--augment", "--random-erasing", "1.5"}).find("--random-erasing"), std::string::npos);
+}
+
 TEST(RunConfig, LayersOfTheCustomCnnAreNoOptionsOfAResNet) {
   const std::string text = fault({"--model", "resnet18", "--filters", "8,16"});
   EXPECT_NE(text.find("--filters"), std::string::npos) << text;

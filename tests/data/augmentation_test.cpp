@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "lockstep/data/image_transform.hpp"
@@ -51,10 +53,68 @@ TEST(Augmentation, StaysInsideTheImageAndItsRanges) {
   EXPECT_NEAR(flips, 1000, 120);
 }
 
+TEST(Augmentation, RandAugmentDrawsEveryOperationAndBothSigns) {
+  AugmentationConfig config = everything();
+  config.randaugment_ops = 3;
+  config.randaugment_magnitude = 30;
+  std::array<int, image_ops> seen{};
+  int right = 0, left = 0;
+  for (std::int64_t id = 0; id < 2000; ++id) {
+    const Augmentation a = draw_augmentation(config, 1, 0, id, 40, 50);
+    ASSERT_EQ(a.ops.size(), 3u);
+    EXPECT_EQ(a.ops, draw_augmentation(config, 1, 0, id, 40, 50).ops);
+    for (const ImageOpDraw& draw : a.ops) {
+      ++seen[static_cast<std::size_t>(draw.op)];
+      if (draw.op != ImageOp::rotate) continue;
+      ++(draw.amount > 0 ? left : right);
+      EXPECT_EQ(std::abs(draw.amount), 30);
+    }
+  }
+  for (const int count : seen) EXPECT_NEAR(count, 6000 / image_ops, 100);
+  EXPECT_NEAR(left, right, 100);
+}
+
+TEST(Augmentation, ErasesRectanglesOfTorchvisionsSizes) {
+  AugmentationConfig config = everything();
+  config.random_erasing = 0.4;
+  int erased = 0;
+  double smallest = 1, largest = 0, flattest = 10, highest = 0;
+  for (std::int64_t id = 0; id < 4000; ++id) {
+    const std::optional<ErasedBox> box = draw_augmentation(config, 1, 0, id, 40, 50).erased;
+    EXPECT_EQ(box, draw_augmentation(config, 1, 0, id, 40, 50).erased);
+    if (!box) continue;
+    ++erased;
+    const double area = box->height * box->width, ratio = box->height / box->width;
+    smallest = std::min(smallest, area), largest = std::max(largest, area);
+    flattest = std::min(flattest, ratio), highest = std::max(highest, ratio);
+    ASSERT_TRUE(box->height < 1 && box->width < 1 && box->top >= 0 && box->top < 1 && box->left >= 0 && box->left < 1);
+  }
+  EXPECT_NEAR(erased, 1600, 120);
+  EXPECT_NEAR(smallest, 0.02, 0.001);
+  EXPECT_NEAR(largest, 0.33, 0.001);
+  EXPECT_GE(smallest, 0.02);
+  EXPECT_LE(largest, 0.33);
+  EXPECT_NEAR(flattest, 0.3, 0.01);
+  EXPECT_NEAR(highest, 3.3, 0.05);
+}
+
+TEST(Augmentation, WhatIsDrawnBeforeDoesNotChangeWithRandAugmentAndErasing) {
+  AugmentationConfig more = everything();
+  more.randaugment_ops = 2;
+  more.randaugment_magnitude = 9;
+  more.random_erasing = 1;
+  for (std::int64_t id = 0; id < 50; ++id) {
+    Augmentation a = draw_augmentation(more, 1, 0, id, 40, 50), b = draw_augmentation(everything(), 1, 0, id, 40, 50);
+    EXPECT_EQ(a.crop, b.crop);
+    EXPECT_EQ(a.saturation, b.saturation);
+    EXPECT_TRUE(b.ops.empty() && !b.erased);
+  }
+}
+
 TEST(Augmentation, OffMeansTheWholeImage) {
   const Augmentation a = draw_augmentation(AugmentationConfig{}, 1, 0, 5, 40, 50);
   EXPECT_EQ(a.crop, (CropBox{0, 0, 40, 50}));
-  EXPECT_FALSE(a.flip || a.warps() || a.colours());
+  EXPECT_FALSE(a.flip || a.warps() || a.colours() || !a.ops.empty() || a.erased);
 }
 
 TEST(CentreCrop, CutsTheMiddleOfTheResizedImage) {

@@ -40,6 +40,9 @@ struct AugmentationConfig {
   double flip = 0, vertical_flip = 0;                      ///< probabilities
   double rotation = 0;                                     ///< ± degrees
   double scaling = 0, translation = 0, colour_jitter = 0;  ///< ± shares
+  std::int64_t randaugment_ops = 0;                        ///< operations on each image
+  int randaugment_magnitude = 0;                           ///< of them, 0 … 30
+  double random_erasing = 0;                               ///< probability
 };
 
 struct LoaderConfig {

@@ -5,7 +5,8 @@
 // to the reader. Resizing: separable triangle filter whose support grows when shrinking, pixel centres at ½ — that of
 // Pillow's BILINEAR and of torchvision's antialias=True, without their rounding to bytes in between (tests: within 1
 // grey level). Warps (rotation, scaling, translation) are bilinear with the edge pixels continued. Colour jitter as
-// torchvision's brightness, contrast and saturation, in this fixed order. Draws never happen here. Each instruction set
+// torchvision's brightness, contrast and saturation, in this fixed order. RandAugment works on rounded levels, random
+// erasing on the slot. Draws never happen here. Each instruction set
 // gives the same bits. An ImageTransform is immutable and shared by threads; each thread brings its own Scratch (about
 // 2 float images).
 #pragma once
