@@ -45,6 +45,7 @@ class CifarSource : public Source {
 
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
+  std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const override;
 
  private:
   struct Batch {
@@ -52,6 +53,8 @@ class CifarSource : public Source {
     RandomAccessFile file;
     std::int64_t records;
   };
+  /// The file of image `id`, which becomes its number within.
+  const Batch& batch_of(std::int64_t& id) const;
   void open(const std::string& name, const std::string& split);
   void add_records(const Batch& batch, Listing& listing) const;
   std::vector<std::string> class_names(Listing& listing) const;

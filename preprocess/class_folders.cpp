@@ -183,6 +183,10 @@ ClassFolders::ClassFolders(fs::path input, std::map<std::string, std::string> fo
 
 Listing ClassFolders::list() { return Walk(input_, split_folders(input_, folder_as_), depth_).listing(); }
 
+std::filesystem::path ClassFolders::file_of(std::int64_t, const Candidate& candidate) const {
+  return input_ / candidate.path;
+}
+
 Picture ClassFolders::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
   return read_picture(input_ / candidate.path, request);
 }

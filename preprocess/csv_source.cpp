@@ -327,6 +327,10 @@ Listing CsvSource::list() {
   return assembly.finish();
 }
 
+std::filesystem::path CsvSource::file_of(std::int64_t, const Candidate& candidate) const {
+  return base_ / candidate.path;
+}
+
 Picture CsvSource::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
   return read_picture(base_ / candidate.path, request);
 }

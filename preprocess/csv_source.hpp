@@ -31,6 +31,7 @@ class CsvSource : public Source {
 
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
+  std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const override;
 
  private:
   std::filesystem::path input_, images_folder_;

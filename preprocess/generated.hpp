@@ -16,6 +16,7 @@ class GeneratedSource : public Source {
 
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
+  std::filesystem::path file_of(std::int64_t, const Candidate&) const override { return {}; }
 
  private:
   std::int64_t images_, classes_;

@@ -142,7 +142,7 @@ void IdxSource::add_part(const fs::path& folder, const std::string& name, const 
     throw Error(fmt::format("no {}-{}", name, images ? "labels-idx1-ubyte[.gz]" : "images-idx3-ubyte[.gz]"),
                 folder.string(), "name the folder that holds MNIST's files under their own names");
   }
-  Part part{name, split, read_idx(*images, 3), read_idx(*labels, 1).values};
+  Part part{name, split, *images, read_idx(*images, 3), read_idx(*labels, 1).values};
   if (part.images.shape[0] != static_cast<std::int64_t>(part.labels.size())) {
     throw Error(fmt::format("{} images, but {} labels", part.images.shape[0], part.labels.size()),
                 images->string() + ", " + labels->filename().string(), "the two files belong to different sets");
@@ -166,13 +166,20 @@ Listing IdxSource::list() {
   return listing;
 }
 
-Picture IdxSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {
-  auto index = static_cast<std::size_t>(id);
+const IdxSource::Part& IdxSource::part_of(std::int64_t& id) const {
   const Part* part = parts_.data();
-  for (; index >= part->labels.size(); ++part) index -= part->labels.size();
-  const auto height = static_cast<int>(part->images.shape[1]), width = static_cast<int>(part->images.shape[2]);
+  for (; id >= std::ssize(part->labels); ++part) id -= std::ssize(part->labels);
+  return *part;
+}
+
+fs::path IdxSource::file_of(std::int64_t id, const Candidate&) const { return part_of(id).file; }
+
+Picture IdxSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {
+  const Part& part = part_of(id);
+  const auto index = static_cast<std::size_t>(id);
+  const auto height = static_cast<int>(part.images.shape[1]), width = static_cast<int>(part.images.shape[2]);
   const std::size_t bytes = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
-  const cv::Mat grey(height, width, CV_8UC1, const_cast<std::uint8_t*>(part->images.values.data() + index * bytes));
+  const cv::Mat grey(height, width, CV_8UC1, const_cast<std::uint8_t*>(part.images.values.data() + index * bytes));
   Picture picture{grey, width, height, source_bytes({grey.data, bytes})};
   if (request.channels == 3) cv::cvtColor(grey, picture.pixels, cv::COLOR_GRAY2RGB);
   return picture;

@@ -31,14 +31,19 @@ class IdxSource : public Source {
 
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
+  std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const override;
 
  private:
   struct Part {
     std::string name, split;
+    std::filesystem::path file;        // of the images
     IdxArray images;                   // [n, height, width]
     std::vector<std::uint8_t> labels;  // [n]
   };
   void add_part(const std::filesystem::path& folder, const std::string& name, const std::string& split, bool required);
+
+  /// The part of image `id`, which becomes its number within.
+  const Part& part_of(std::int64_t& id) const;
 
   std::vector<Part> parts_;
 };

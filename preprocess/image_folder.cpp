@@ -24,6 +24,10 @@ Listing ImageFolder::list() {
   return listing;
 }
 
+std::filesystem::path ImageFolder::file_of(std::int64_t, const Candidate& candidate) const {
+  return input_ / candidate.path;
+}
+
 Picture ImageFolder::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
   return read_picture(input_ / candidate.path, request);
 }

@@ -17,6 +17,7 @@ class ImageFolder : public Source {
 
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
+  std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const override;
 
  private:
   std::filesystem::path input_;

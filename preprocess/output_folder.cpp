@@ -10,6 +10,7 @@
 #include "lockstep/core/files.hpp"
 #include "lockstep/data/image_table.hpp"
 #include "lockstep/data/manifest.hpp"
+#include "preprocess/journal.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;
@@ -37,7 +38,8 @@ std::vector<fs::path> strangers(const fs::path& folder) {
   std::vector<fs::path> found;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const bool shards = entry.is_directory() && entry.path().filename() == shard_folder;
-    if (!shards && !is_own_file(entry.path())) found.push_back(entry.path());
+    const bool journal = entry.is_directory() && entry.path().filename() == journal_folder;
+    if (!shards && !journal && !is_own_file(entry.path())) found.push_back(entry.path());
     if (!shards) continue;
     for (const fs::directory_entry& shard : fs::directory_iterator(entry.path())) {
       if (!is_shard(shard.path())) found.push_back(shard.path());
@@ -46,14 +48,15 @@ std::vector<fs::path> strangers(const fs::path& folder) {
   return found;
 }
 
-void remove_own_files(const fs::path& folder) {
+void remove_own_files(const fs::path& folder, const std::set<std::string>& keep) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder / shard_folder, ignored)) {
-    if (is_shard(entry.path())) fs::remove(entry.path(), ignored);
+    const bool kept = keep.contains((fs::path(shard_folder) / entry.path().filename()).string());
+    if (is_shard(entry.path()) && !kept) fs::remove(entry.path(), ignored);
   }
-  fs::remove(folder / shard_folder, ignored);  // fails, as it shall, if something else lies inside
+  fs::remove(folder / shard_folder, ignored);  // fails, as it shall, if something lies inside
   for (const std::string& name : {std::string(image_table_name), std::string(Manifest::file_name)}) {
-    fs::remove(folder / name, ignored);
+    if (!keep.contains(name)) fs::remove(folder / name, ignored);
     fs::remove(partial_name(folder / name), ignored);
   }
 }
@@ -67,7 +70,7 @@ void check_free(const fs::path& folder, std::uint64_t needed) {
   const std::uint64_t available = free_bytes(folder);
   if (available >= needed) return;
   throw Error(fmt::format("the data set needs {} MiB, {} MiB are free", (needed >> 20) + 1, available >> 20),
-              folder.string(), "free space, choose another --output, or a smaller --side");
+              folder.string(), "free space, choose another --output, a smaller --side, or --store jpeg");
 }
 
 }  // namespace
@@ -80,28 +83,25 @@ OutputFolder::OutputFolder(fs::path output, const std::vector<fs::path>& inputs)
   }
 }
 
-void OutputFolder::prepare(std::uint64_t needed) const {
-  if (fs::exists(output_) && !fs::is_directory(output_)) {
-    throw Error("the output is a file", output_.string(), "choose another --output");
-  }
-  if (fs::exists(output_ / Manifest::file_name)) {
-    throw Error("a data set is here already", output_.string(), "choose another --output, or remove this one first");
-  }
-  if (fs::exists(output_)) {
-    const std::vector<fs::path> others = strangers(output_);
-    if (!others.empty()) {
-      throw Error(fmt::format("the folder is not empty: it holds {}", others.front().filename().string()),
-                  output_.string(), "choose a new or empty folder as --output");
-    }
-    remove_own_files(output_);
-  }
+bool OutputFolder::holds_data_set() const {
+  if (!fs::exists(output_)) return false;
+  if (!fs::is_directory(output_)) throw Error("the output is a file", output_.string(), "choose another --output");
+  const std::vector<fs::path> others = strangers(output_);
+  if (fs::exists(output_ / Manifest::file_name)) return true;
+  if (others.empty()) return false;
+  throw Error(fmt::format("the folder is not empty: it holds {}", others.front().filename().string()), output_.string(),
+              "choose a new or empty folder as --output");
+}
+
+void OutputFolder::prepare(std::uint64_t needed, const std::set<std::string>& keep) const {
+  remove_own_files(output_, keep);
   check_free(output_, needed);
   make_folder(output_ / shard_folder);
 }
 
-void OutputFolder::discard() const noexcept {
+void OutputFolder::discard(const std::set<std::string>& keep) const noexcept {
   try {
-    remove_own_files(output_);
+    remove_own_files(output_, keep);
     std::error_code ignored;
     fs::remove(output_, ignored);  // only if nothing else is inside
   } catch (...) {

@@ -1,27 +1,23 @@
 #include "preprocess/pack.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <future>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <opencv2/core/utility.hpp>
 
 #include "lockstep/comm/core_share.hpp"
-#include "lockstep/data/image_table.hpp"
 #include "preprocess/class_names.hpp"
 #include "preprocess/output_folder.hpp"
+#include "preprocess/packing_result.hpp"
 #include "preprocess/progress.hpp"
-#include "preprocess/round_report.hpp"
+#include "preprocess/set_changes.hpp"
+#include "preprocess/shard_line.hpp"
 #include "preprocess/store_choice.hpp"
 
 namespace lockstep::preprocess {
 namespace {
 
-using Entries = std::map<std::int64_t, ShardEntry>;  // shard's index in the plan → its entry
-
-/// Runs `action`; what it throws becomes a value that can be sent to the other ranks.
+/// Runs `action`; what it throws becomes a value that can be told to rank 0.
 template <typename Action>
 std::optional<Error> caught(const Action& action) {
   try {
@@ -36,108 +32,6 @@ std::optional<Error> caught(const Action& action) {
   }
 }
 
-/// Writes one shard in the background while the next one is decoded.
-class BackgroundWriter {
- public:
-  BackgroundWriter(const std::filesystem::path& folder, const Plan& plan) : folder_(folder), plan_(plan) {}
-
-  /// Waits for the shard before, then starts. Errors: those of the shard before.
-  void start(std::int64_t shard, DecodedShard decoded) {
-    wait();
-    if (decoded.good() == 0) return;
-    index_ = shard;
-    pending_ = std::async(std::launch::async, [this, shard, content = std::move(decoded)] {
-      return write_shard(folder_, plan_, plan_.shards[static_cast<std::size_t>(shard)], content);
-    });
-  }
-  void wait() {
-    if (pending_.valid()) entries_[index_] = pending_.get();
-  }
-  const Entries& entries() const { return entries_; }
-
- private:
-  const std::filesystem::path& folder_;
-  const Plan& plan_;
-  Entries entries_;
-  std::int64_t index_ = -1;
-  std::future<ShardEntry> pending_;
-};
-
-/// Everything rank 0 learns about the images while packing goes on, and the files it makes of it.
-class Result {
- public:
-  explicit Result(const Plan& plan) : plan_(plan) {
-    for (std::size_t id = 0; id < plan.splits.size(); ++id) {
-      const Candidate& candidate = plan.listing.candidates[id];
-      const bool good = candidate.refusal.empty();
-      rows_.push_back(
-          {candidate.path, plan.splits[id], candidate.label, 0, 0, good ? "ok" : "refused", candidate.refusal});
-    }
-  }
-
-  void add(const RoundReport& report) {
-    if (report.shard < 0) return;
-    const ShardPlan& shard = plan_.shards[static_cast<std::size_t>(report.shard)];
-    for (std::size_t at = 0; at < shard.ids.size(); ++at) {
-      ImageRow& row = rows_[static_cast<std::size_t>(shard.ids[at])];
-      const Outcome& outcome = report.outcomes.at(at);
-      row.width = outcome.width;
-      row.height = outcome.height;
-      row.fingerprint = outcome.fingerprint;
-      if (outcome.refusal.empty()) continue;
-      row.status = "refused";
-      row.reason = outcome.refusal;
-      row.split.clear();
-    }
-    if (shard.split == "train" || plan_.listing.classes.empty()) pixels_ += report.sums;
-    images_ += static_cast<std::int64_t>(shard.ids.size());
-  }
-
-  std::int64_t images() const { return images_; }  ///< decoded so far
-  const std::vector<ImageRow>& rows() const { return rows_; }
-
-  Manifest manifest(const Entries& entries, std::map<std::string, std::string> settings) const {
-    Manifest manifest;
-    manifest.classes = plan_.listing.classes;
-    manifest.shape = plan_.format.shape;
-    manifest.store = plan_.format.store;
-    manifest.weighted = plan_.format.weighted;
-    for (std::size_t c = 0; c < static_cast<std::size_t>(plan_.format.shape.channels); ++c) {
-      manifest.mean.push_back(pixels_.mean(c));
-      manifest.std.push_back(pixels_.std(c));
-    }
-    for (const auto& [index, entry] : entries)
-      add_shard(manifest, plan_.shards[static_cast<std::size_t>(index)].split, entry);
-    count_rows(manifest);
-    manifest.settings = std::move(settings);
-    return manifest;
-  }
-
- private:
-  static void add_shard(Manifest& manifest, const std::string& split, const ShardEntry& entry) {
-    if (manifest.find_split(split) == nullptr) {
-      manifest.splits.push_back({split, 0, std::vector<std::int64_t>(manifest.classes.size(), 0), {}});
-    }
-    manifest.splits.back().samples += entry.samples;
-    manifest.splits.back().shards.push_back(entry);
-  }
-
-  void count_rows(Manifest& manifest) const {
-    std::map<std::string, SplitEntry*> splits;
-    for (SplitEntry& split : manifest.splits) splits[split.name] = &split;
-    for (const ImageRow& row : rows_) {
-      ++manifest.status_counts[row.status];
-      if (row.status == "ok" && row.label >= 0)
-        ++splits.at(row.split)->class_counts[static_cast<std::size_t>(row.label)];
-    }
-  }
-
-  const Plan& plan_;
-  std::vector<ImageRow> rows_;  // [id]
-  ChannelSums pixels_;          // of the training images; where there are no classes, of all
-  std::int64_t images_ = 0;
-};
-
 /// One packing on one rank.
 class Packer {
  public:
@@ -145,53 +39,38 @@ class Packer {
       : settings_(settings),
         world_(world),
         log_(log),
-        output_(settings.output, {settings.input, settings.images_folder}) {}
+        output_(settings.output, {settings.input, settings.images_folder}),
+        journal_(settings.output) {}
 
   void run() {
-    prepare();
-    Progress progress(log_, plan_.images(), world_.size());
-    Result result(plan_);
-    BackgroundWriter writer(settings_.output, plan_);
-    const auto ranks = static_cast<std::size_t>(world_.size());
-    for (std::size_t first = 0; first < plan_.shards.size(); first += ranks) {
-      if (!round(first + static_cast<std::size_t>(world_.rank()), writer, progress, result)) return;
-      progress.round_done(result.images());
+    std::string plan;  // for the other ranks; empty: there is nothing to do
+    if (world_.rank() == 0 && prepare()) plan = world_.size() > 1 ? plan_.to_bytes() : "alone";
+    plan = world_.broadcast(std::move(plan));
+    if (plan.empty()) return;
+    if (world_.rank() > 0) {
+      source_ = make_source(settings_);
+      plan_ = Plan::from_bytes(plan);
     }
-    RoundReport last;
-    last.failure = caught([&] { writer.wait(); });
-    if (!agree(last, writer, result)) return;
-    const Entries entries = gather(writer.entries());
-    if (world_.rank() == 0) finish(result, entries, progress.seconds());
+    work();
     world_.barrier();
   }
 
  private:
-  /// Rank 0 lists and checks before any other rank touches the file system; what it throws ends the run.
-  void prepare() {
-    std::string bytes;
-    if (world_.rank() == 0) {
-      source_ = make_source(settings_);
-      plan_ = make_plan(named_listing(), settings_);
-      choose_format();
-      output_.prepare(plan_.disk_bytes());
-      announce();
-      if (world_.size() > 1) bytes = plan_.listing.to_bytes();
-    }
-    bytes = world_.broadcast(std::move(bytes));
-    const std::string store = world_.broadcast(std::string(name_of(plan_.format.store)));
-    if (world_.rank() == 0) return;
+  /// On rank 0, before any other rank touches the file system; what it throws ends the run. False: nothing to do.
+  bool prepare() {
     source_ = make_source(settings_);
-    plan_ = make_plan(Listing::from_bytes(bytes), settings_);
-    plan_.format.store = store == name_of(Store::jpeg) ? Store::jpeg : Store::raw;
-  }
-
-  void choose_format() {
-    if (settings_.store == StoreWish::jpeg) plan_.format.store = Store::jpeg;
-    if (settings_.store != StoreWish::automatic) return;
-    const StoreChoice choice =
-        choose_store(measure_store_costs(*source_, plan_, settings_), store_means(settings_.output, cores_));
-    plan_.format.store = choice.store;
-    log_.info(choice.reason);
+    Listing listing = named_listing();
+    take_times(*source_, listing);
+    for (const std::string& note : listing.notes) log_.info(note);
+    if (output_.holds_data_set()) return prepare_beside(std::move(listing));
+    if (settings_.add) {
+      throw Error("no data set to add to", settings_.output.string(),
+                  "pack it first, by the same command without --add");
+    }
+    plan_ = make_plan(std::move(listing), settings_);
+    choose_store_of_plan();
+    begin();
+    return true;
   }
 
   /// The source's listing, its classes under the names a person wants to read.
@@ -205,79 +84,205 @@ class Packer {
     return listing;
   }
 
-  void announce() const {
-    for (const std::string& note : plan_.listing.notes) log_.info(note);
+  void choose_store_of_plan() {
+    if (settings_.store == StoreWish::jpeg) plan_.format.store = Store::jpeg;
+    if (settings_.store != StoreWish::automatic) return;
+    if (const auto begun = journal_.settings(); begun && begun->contains("store")) {  // chosen when it was begun
+      plan_.format.store = begun->at("store") == name_of(Store::jpeg) ? Store::jpeg : Store::raw;
+      return;
+    }
+    const StoreChoice choice =
+        choose_store(measure_store_costs(*source_, plan_, settings_), store_means(settings_.output, cores_));
+    plan_.format.store = choice.store;
+    log_.info(choice.reason);
+  }
+
+  /// A data set is there: is it this one, and what shall be added?
+  bool prepare_beside(Listing listing) {
+    before_ = Manifest::load(settings_.output);
+    if (!before_.sums) {
+      throw Error("a data set is here already, packed by an earlier version", settings_.output.string(),
+                  "choose another --output, or remove this one first");
+    }
+    std::int64_t images = 0;
+    for (const auto& [status, count] : before_.status_counts) images += count;
+    rows_before_ = read_image_table(settings_.output / image_table_name, images);
+    listing = with_labels_of(std::move(listing), before_.classes);
+    check_settings_of_set(listing);
+    const InputChanges changes = input_changes(before_, rows_before_, listing, *source_, settings_.most_pixels);
+    if (changes.none() && before_.settings.contains("weights") &&
+        before_.settings.at("weights") != weights_digest(listing)) {
+      throw Error("a data set is here already, with other weights of its samples", settings_.output.string(),
+                  "choose another --output, or remove this one first");
+    }
+    if (changes.none()) {
+      journal_.remove();  // of a packing that was killed at its very end
+      log_.info(fmt::format("nothing to do: all {} images are packed already · {}", images, settings_.output.string()));
+      return false;
+    }
+    check_input_of_set(changes);
+    plan_ = make_added_plan(std::move(listing), settings_, before_, rows_before_);
+    announce_classes();
+    begin();
+    return true;
+  }
+
+  void check_settings_of_set(const Listing& listing) const {
+    SettingTexts now = summary_with(listing);
+    ShardFormat format = before_.shard_format();
+    if (settings_.side > 0) format.shape = {settings_.side, settings_.side, settings_.channels};
+    if (settings_.side == 0) format.shape = {listing.height, listing.width, settings_.channels};
+    if (settings_.store != StoreWish::automatic)
+      format.store = settings_.store == StoreWish::jpeg ? Store::jpeg : Store::raw;
+    const std::vector<std::string> differing = differing_settings(
+        settings_that_count(before_.settings, before_.shard_format()), settings_that_count(std::move(now), format));
+    if (differing.empty()) return;
+    throw Error(fmt::format("a data set is here already, packed with other settings: {}", fmt::join(differing, ", ")),
+                settings_.output.string(),
+                settings_.add ? "--add needs the settings of the first packing"
+                              : "choose another --output, or remove this one first");
+  }
+
+  void check_input_of_set(const InputChanges& changes) const {
+    if (settings_.add && changes.gone.empty() && changes.changed.empty()) return;
+    if (settings_.add) {
+      throw Error("--add takes new images only, others have changed since: " + changes.text(), settings_.input.string(),
+                  "put them back as they were, or pack a new data set");
+    }
+    throw Error("a data set is here already, and its input has changed since: " + changes.text(),
+                settings_.output.string(),
+                changes.gone.empty() && changes.changed.empty()
+                    ? "--add packs the new images beside it; or choose another --output"
+                    : "choose another --output, or remove this one first");
+  }
+
+  void announce_classes() const {
+    const auto old = before_.classes.size();
+    const std::vector<std::string> fresh(plan_.listing.classes.begin() + static_cast<std::ptrdiff_t>(old),
+                                         plan_.listing.classes.end());
+    if (!fresh.empty())
+      log_.info(fmt::format("{} new classes, behind the {} there are: {}", fresh.size(), old, fmt::join(fresh, ", ")));
+  }
+
+  SettingTexts summary_with(const Listing& listing) const {
+    SettingTexts summary = settings_.summary();
+    summary.insert(listing.decided.begin(), listing.decided.end());
+    return summary;
+  }
+
+  /// Takes over what an earlier try has finished, and makes room for the rest.
+  void begin() {
+    const SettingTexts now = settings_that_count(summary_with(plan_.listing), plan_.format);
+    const std::int64_t recorded = journal_.records();
+    if (const auto begun = journal_.settings(); begun && recorded > 0 && *begun != now) {
+      throw Error(fmt::format("an unfinished packing with other settings is here: {}",
+                              fmt::join(differing_settings(*begun, now), ", ")),
+                  settings_.output.string(),
+                  "say what was said then, and it goes on; or remove the folder to begin anew");
+    }
+    finished_ = journal_.finished(plan_, settings_);
+    std::set<std::string> keep = files_of_set();
+    for (const ShardRecord& record : finished_) keep.insert(record.entry.file);
+    find_open_shards();
+    output_.prepare(plan_.disk_bytes(open_), keep);
+    journal_.begin(now);
+    announce(recorded - std::ssize(finished_));
+  }
+
+  void find_open_shards() {
+    std::vector<bool> done(plan_.shards.size());
+    for (const ShardRecord& record : finished_) done[static_cast<std::size_t>(record.shard)] = true;
+    for (std::size_t i = 0; i < done.size(); ++i) {
+      if (!done[i]) open_.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+
+  std::set<std::string> files_of_set() const {
+    std::set<std::string> files;
+    for (const SplitEntry& split : before_.splits) {
+      for (const ShardEntry& shard : split.shards) files.insert(shard.file);
+    }
+    if (!files.empty()) files.insert({image_table_name, std::string(Manifest::file_name)});
+    return files;
+  }
+
+  void announce(std::int64_t outdated) const {
+    const ImageShape& shape = plan_.format.shape;
     log_.info(fmt::format("{} images of {} classes · {} × {} × {} {} · {} shards · {} ranks × {} threads",
-                          plan_.images(), plan_.listing.classes.size(), plan_.format.shape.height,
-                          plan_.format.shape.width, plan_.format.shape.channels, name_of(plan_.format.store),
-                          plan_.shards.size(), world_.size(), threads()));
+                          plan_.images(), plan_.listing.classes.size(), shape.height, shape.width, shape.channels,
+                          name_of(plan_.format.store), plan_.shards.size(), world_.size(), threads()));
+    if (finished_.empty() && outdated == 0) return;
+    const std::string again =
+        outdated > 0 ? fmt::format(", {} more are packed again: their images have changed since", outdated) : "";
+    log_.info(fmt::format("going on with an unfinished packing: {} of {} shards are there{}", finished_.size(),
+                          plan_.shards.size(), again));
   }
 
   std::int64_t threads() const { return settings_.threads > 0 ? settings_.threads : cores_; }
 
-  /// Decodes this rank's shard of the round, if there is one. False: the run has failed and this rank's part is over.
-  bool round(std::size_t shard, BackgroundWriter& writer, Progress& progress, Result& result) {
-    RoundReport report;
-    report.failure = caught([&] {
-      if (shard >= plan_.shards.size()) return;
-      const DecodeOptions options{threads(), settings_.fit, settings_.quality, settings_.most_pixels, settings_.strict};
-      DecodedShard decoded =
-          decode_shard(*source_, plan_, plan_.shards[shard], options, [&] { progress.image_done(); });
-      report.shard = static_cast<std::int64_t>(shard);
-      report.outcomes = decoded.outcomes;
-      report.sums = decoded.sums;
-      writer.start(report.shard, std::move(decoded));
-    });
-    return agree(report, writer, result);
+  void work() {
+    if (world_.rank() > 0) {
+      pack_with(*make_foreman(world_, {}, {}));
+      return;
+    }
+    PackingResult result(plan_, before_, std::move(rows_before_));
+    std::int64_t images_before = 0;
+    for (const ShardRecord& record : finished_) {
+      result.add(record);
+      images_before += std::ssize(record.outcomes);
+    }
+    Progress progress(log_, plan_.images(), images_before);
+    const auto failure = pack_with(*make_foreman(
+        world_, open_,
+        {[&](const ShardRecord& record) { result.add(record); }, [&](std::int64_t images) { progress.add(images); }}));
+    log_.finish_progress();
+    if (failure) fail(*failure);
+    finish(result, progress);
   }
 
-  /// Exchanges the ranks' reports. After a failure rank 0 throws it, once every rank has stopped writing.
-  bool agree(const RoundReport& mine, BackgroundWriter& writer, Result& result) {
-    std::optional<Error> failure;
-    for (const std::string& bytes : world_.gather_all(mine.to_bytes())) {
-      const RoundReport report = RoundReport::from_bytes(bytes);
-      if (!failure) failure = report.failure;
-      if (world_.rank() == 0 && !report.failure) result.add(report);
-    }
-    if (!failure) return true;
-    caught([&] { writer.wait(); });
-    world_.barrier();
-    if (world_.rank() != 0) return false;
-    output_.discard();
-    throw *failure;
+  /// This rank's part. On rank 0 returns after all have done theirs, with the first failure of any.
+  std::optional<Error> pack_with(Foreman& foreman) const {
+    const auto mine = caught([&] { pack_shards({*source_, plan_, settings_, threads()}, journal_, foreman); });
+    if (mine) foreman.failed(*mine);
+    return foreman.leave();
   }
 
-  Entries gather(const Entries& mine) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const auto& [index, entry] : mine)
-      list.push_back({index, entry.file, entry.samples, entry.bytes, entry.checksum});
-    Entries all;
-    for (const std::string& text : world_.gather_all(list.dump())) {
-      for (const auto& item : nlohmann::json::parse(text)) {
-        all[item[0].get<std::int64_t>()] = {item[1].get<std::string>(), item[2].get<std::int64_t>(),
-                                            item[3].get<std::int64_t>(), item[4].get<std::string>()};
-      }
+  /// What is finished stays for the next try; if there is nothing, nothing stays.
+  [[noreturn]] void fail(const Error& failure) const {
+    const std::int64_t done = journal_.records();
+    if (done == 0) {
+      journal_.remove();
+      output_.discard(files_of_set());
+    } else {
+      log_.info(fmt::format("{} of {} shards are done and stay: the same command goes on from there", done,
+                            plan_.shards.size()));
     }
-    return all;
+    throw failure;
   }
 
   /// The table, then the manifest: with it the data set is whole.
-  void finish(const Result& result, const Entries& entries, double seconds) const {
-    log_.finish_progress();
-    std::map<std::string, std::string> summary = settings_.summary();
-    summary.insert(plan_.listing.decided.begin(), plan_.listing.decided.end());
-    const Manifest manifest = result.manifest(entries, std::move(summary));
+  void finish(const PackingResult& result, const Progress& progress) const {
+    const Manifest manifest = result.manifest(settings_of_manifest());
     report_refusals(result.rows());
-    const std::optional<Error> failure = caught([&] {
-      check_training(manifest);
-      write_image_table(settings_.output / image_table_name, result.rows());
-      manifest.save(settings_.output);
-    });
-    if (failure) {
-      output_.discard();
-      throw *failure;
+    if (const auto unusable = caught([&] { check_training(manifest); })) {
+      journal_.remove();
+      output_.discard(files_of_set());
+      throw *unusable;
     }
-    report_success(manifest, result.images(), seconds);
+    if (const auto failure = caught([&] {
+          write_image_table(settings_.output / image_table_name, result.rows());
+          manifest.save(settings_.output);
+        })) {
+      fail(*failure);
+    }
+    journal_.remove();
+    report_success(manifest, progress);
+  }
+
+  SettingTexts settings_of_manifest() const {
+    SettingTexts settings = before_.settings.empty() ? summary_with(plan_.listing) : before_.settings;
+    if (plan_.format.weighted) settings["weights"] = weights_digest(plan_.listing);
+    return settings;
   }
 
   void check_training(const Manifest& manifest) const {
@@ -304,22 +309,32 @@ class Packer {
       log_.warning(fmt::format("… and {} more refused, all in {}", refused - listed, image_table_name));
   }
 
-  void report_success(const Manifest& manifest, std::int64_t images, double seconds) const {
+  void report_success(const Manifest& manifest, const Progress& progress) const {
     std::string text;
     for (const SplitEntry& split : manifest.splits) text += fmt::format("{} {} · ", split.samples, split.name);
     const auto refused = manifest.status_counts.find("refused");
     if (refused != manifest.status_counts.end()) text += fmt::format("{} refused · ", refused->second);
-    log_.info(fmt::format("packed {}{:.1f} s, {:.0f} images/s · {}", text, seconds,
-                          static_cast<double>(images) / seconds, settings_.output.string()));
+    const std::string added =
+        rows_added() > 0 && !before_.splits.empty() ? fmt::format("{} of them added · ", rows_added()) : "";
+    log_.info(fmt::format("packed {}{}{:.1f} s, {:.0f} images/s · {}", text, added, progress.seconds(),
+                          static_cast<double>(progress.done()) / progress.seconds(), settings_.output.string()));
   }
+
+  std::int64_t rows_added() const { return plan_.images(); }
 
   const PackSettings& settings_;
   World& world_;
   const std::int64_t cores_ = core_share(world_);  // by all ranks together, so here
   const Log& log_;
   OutputFolder output_;
+  Journal journal_;
   std::unique_ptr<Source> source_;
   Plan plan_;
+  // Of rank 0:
+  Manifest before_;                    // of the data set that is there
+  std::vector<ImageRow> rows_before_;  // the same; work() takes them
+  std::vector<ShardRecord> finished_;  // by an earlier try
+  std::vector<std::int64_t> open_;     // shards that are still to be packed
 };
 
 }  // namespace

@@ -1,11 +1,20 @@
 // The packing job: images of a source to a data set folder, by all ranks of a world together.
 //
-// Rank 0 lists the images and prepares the folder; every rank decodes and writes shards, shard s by rank s mod ranks,
-// writing one while it decodes the next; rank 0 writes images.h5 and, last, the manifest. After each round of shards
-// the ranks exchange what they found, so a failure on one ends all, and rank 0 removes what was made. The bytes of the
-// result depend on input, settings and the versions of the codecs, not on ranks or threads. Memory per rank: two shards
-// of raw images, one picture per thread, and on rank 0 about 1.1 kB per image (1.3 kB from a CSV; at the peak, measured
-// with 100,000 images on 2026-11-21).
+// Rank 0 lists the images, looks what is there already and prepares the folder; every rank decodes and writes shards as
+// rank 0 hands them out (foreman.hpp), writing one while it decodes the next; rank 0 writes images.h5 and, last, the
+// manifest. The bytes of the result depend on the input, its files' times of change, settings and the versions of the
+// codecs, not on ranks, threads or interruptions. Memory per rank: two shards as they are stored, one picture per
+// thread, and on rank 0 the table of images.
+//
+// What is in the output decides what is done:
+//   nothing         everything is packed;
+//   an unfinished   (killed, disk full, --strict: no manifest, but a journal) finished shards whose images have not
+//   packing         changed are kept, the rest is packed; with other settings it is an Error that says which;
+//   a data set      of the same images and settings: nothing is done, and said so. Of others: an Error that says what
+//                   differs. With --add the new images are packed into shards and rows behind the old ones; images that
+//                   are gone or changed, and other settings, are an Error.
+// A data set is old or new at any moment, never mixed: a manifest is replaced atomically, and last. Rows of images.h5
+// that it does not count belong to an --add under way (image_table.hpp).
 #pragma once
 #include "lockstep/comm/world.hpp"
 #include "lockstep/core/log.hpp"
@@ -13,8 +22,8 @@
 
 namespace lockstep::preprocess {
 
-/// Called by every rank with the same settings. Errors are thrown on rank 0, also those of other ranks, which then
-/// return as if nothing had happened: rank 0 speaks for all and ends the run by World::abort.
+/// Called by every rank with the same settings. Errors are thrown on rank 0, also those of other ranks, which then wait
+/// for it to end the run by World::abort.
 void pack(const PackSettings& settings, World& world, const Log& log);
 
 }  // namespace lockstep::preprocess

@@ -1,7 +1,5 @@
-// How far packing is, how fast, how long still: a live line on a terminal, elsewhere a plain line now and then.
-//
-// Rank 0 counts its own images and takes the other ranks to be as fast until their count is known at the end of a
-// round. image_done() may be called from any thread.
+// How far packing is, over all ranks, how fast, how long still: a live line on a terminal, elsewhere a plain line now
+// and then. On rank 0. add() may be called from any thread.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -14,21 +12,21 @@ namespace lockstep::preprocess {
 
 class Progress {
  public:
-  Progress(const Log& log, std::int64_t images, std::int64_t ranks);
+  /// `before`: images of the `images` that were done before this process began.
+  Progress(const Log& log, std::int64_t images, std::int64_t before);
 
-  void image_done();
-  /// `images`: done by all ranks so far, exactly.
-  void round_done(std::int64_t images);
+  void add(std::int64_t images);
   double seconds() const { return total_.seconds(); }
+  /// By this process and the ranks beside it.
+  std::int64_t done() const { return done_; }
 
  private:
   void show(std::int64_t done);
 
   const Log& log_;
-  const std::int64_t images_, ranks_;
-  std::atomic<std::int64_t> known_ = 0;  // of all ranks, at the end of the last round
-  std::atomic<std::int64_t> own_ = 0;    // of this rank, in this round
-  std::mutex mutex_;                     // guards what follows
+  const std::int64_t images_, before_;
+  std::atomic<std::int64_t> done_ = 0;
+  std::mutex mutex_;  // guards since_line_
   Stopwatch total_, since_line_;
 };
 

@@ -136,6 +136,7 @@ PackSettings PackSettings::from(const Options& options) {
   settings.shard_bytes = options.integer("shard-mib") << 20;
   settings.threads = options.integer("threads");
   settings.strict = options.flag("strict");
+  settings.add = options.flag("add");
   settings.images = options.integer("images");
   settings.classes = options.integer("classes");
   check_together(options, settings);
@@ -151,6 +152,7 @@ std::map<std::string, std::string> PackSettings::summary() const {
       {"test", fmt::format("{}", shares.test)},
       {"seed", std::to_string(seed)},
       {"max-pixels", std::to_string(most_pixels / 1'000'000)},
+      {"shard-mib", std::to_string(shard_bytes >> 20)},
   };
   if (!input.empty()) texts["input"] = input.string();
   if (!images_folder.empty()) texts["images-folder"] = images_folder.string();

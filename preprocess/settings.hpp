@@ -43,6 +43,7 @@ struct PackSettings {
   std::int64_t shard_bytes = 0;  ///< raw image bytes of a shard, at most
   std::int64_t threads = 0;      ///< decoding threads per rank; 0: this rank's share of the cores
   bool strict = false;
+  bool add = false;                      ///< to the data set that is there
   std::int64_t images = 0, classes = 0;  ///< of generated pictures
 
   static PackSettings from(const Options& options);

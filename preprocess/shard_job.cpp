@@ -21,11 +21,11 @@ class ShardDecoder {
   ShardDecoder(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
                const std::function<void()>& done)
       : source_(source), plan_(plan), shard_(shard), options_(options), done_(done) {
-    result_.outcomes.resize(shard.ids.size());
+    result_.outcomes.resize(shard.candidates.size());
     if (plan.format.store == Store::jpeg) {
-      result_.files.resize(shard.ids.size());
+      result_.files.resize(shard.candidates.size());
     } else {
-      result_.pixels = std::make_unique_for_overwrite<std::uint8_t[]>(shard.ids.size() * image_bytes());
+      result_.pixels = std::make_unique_for_overwrite<std::uint8_t[]>(shard.candidates.size() * image_bytes());
     }
   }
 
@@ -42,7 +42,7 @@ class ShardDecoder {
   void work() noexcept {
     try {
       ChannelSums sums;
-      for (std::size_t at = next_++; at < shard_.ids.size() && !stop_; at = next_++) {
+      for (std::size_t at = next_++; at < shard_.candidates.size() && !stop_; at = next_++) {
         decode(at, sums);
         done_();
       }
@@ -57,9 +57,9 @@ class ShardDecoder {
 
   void decode(std::size_t at, ChannelSums& sums) {
     Outcome& outcome = result_.outcomes[at];
-    const Candidate& candidate = plan_.listing.candidates[static_cast<std::size_t>(shard_.ids[at])];
+    const Candidate& candidate = plan_.listing.candidates[static_cast<std::size_t>(shard_.candidates[at])];
     try {
-      Picture picture = source_.picture(shard_.ids[at], candidate, request());
+      Picture picture = source_.picture(shard_.candidates[at], candidate, request());
       const cv::Mat fitted = fit_picture(picture.pixels, request().size, options_.fit);
       outcome.width = picture.width;
       outcome.height = picture.height;
@@ -155,13 +155,13 @@ ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, co
   ShardWriter writer(folder / shard.file, decoded.good(), plan.format, decoded.jpeg_bytes());
   const auto image_bytes = static_cast<std::size_t>(plan.format.shape.bytes());
   const bool raw = plan.format.store == Store::raw;
-  for (std::size_t at = 0; at < shard.ids.size(); ++at) {
+  for (std::size_t at = 0; at < shard.candidates.size(); ++at) {
     if (!decoded.outcomes[at].refusal.empty()) continue;
-    const std::int64_t id = shard.ids[at];
+    const auto number = static_cast<std::size_t>(shard.candidates[at]);
     const std::span<const std::uint8_t> image =
         raw ? std::span(decoded.pixels.get() + at * image_bytes, image_bytes) : std::span(decoded.files[at]);
-    const Candidate& candidate = plan.listing.candidates[static_cast<std::size_t>(id)];
-    writer.add(image, candidate.label, id, candidate.weight);
+    const Candidate& candidate = plan.listing.candidates[number];
+    writer.add(image, candidate.label, plan.ids[number], candidate.weight);
   }
   ShardEntry entry = writer.finish();
   entry.file = shard.file;

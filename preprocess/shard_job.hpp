@@ -19,7 +19,7 @@ namespace lockstep::preprocess {
 struct Outcome {
   std::int32_t width = 0, height = 0;  ///< of the source image; 0 if it could not be read
   std::string refusal;                 ///< empty: it is in the shard
-  ImageFingerprint fingerprint{};        ///< none taken if refused
+  ImageFingerprint fingerprint{};      ///< none taken if refused
 };
 
 /// Sums over the pixels of each channel, in integers: equal for any grouping of the images.
@@ -36,7 +36,7 @@ struct ChannelSums {
 };
 
 struct DecodedShard {
-  std::vector<Outcome> outcomes;  ///< [position in ShardPlan::ids]
+  std::vector<Outcome> outcomes;  ///< [position in ShardPlan::candidates]
   /// Store::raw: [position, height, width, channels]; refused ones are anything.
   std::unique_ptr<std::uint8_t[]> pixels;
   std::vector<std::vector<std::uint8_t>> files;  ///< Store::jpeg: [position]; refused ones are empty

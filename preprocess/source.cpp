@@ -1,5 +1,7 @@
 #include "preprocess/source.hpp"
 
+#include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 
 #include "preprocess/cifar.hpp"
@@ -16,16 +18,18 @@ std::string Listing::to_bytes() const {
   std::vector<std::string> paths, splits, refusals;
   std::vector<std::int32_t> labels;
   std::vector<float> weights;  // empty where there are none
+  std::vector<std::int64_t> times;
   for (const Candidate& candidate : candidates) {
     paths.push_back(candidate.path);
     splits.push_back(candidate.given_split);
     refusals.push_back(candidate.refusal);
     labels.push_back(candidate.label);
+    times.push_back(candidate.modified);
     if (weighted) weights.push_back(candidate.weight);
   }
-  const nlohmann::json root = {{"classes", classes}, {"height", height},  {"width", width},   {"notes", notes},
-                               {"decided", decided}, {"paths", paths},    {"splits", splits}, {"refusals", refusals},
-                               {"labels", labels},   {"weights", weights}};
+  const nlohmann::json root = {{"classes", classes}, {"height", height},   {"width", width},   {"notes", notes},
+                               {"decided", decided}, {"paths", paths},     {"splits", splits}, {"refusals", refusals},
+                               {"labels", labels},   {"weights", weights}, {"times", times}};
   std::string bytes;
   nlohmann::json::to_cbor(root, bytes);
   return bytes;
@@ -43,11 +47,29 @@ Listing Listing::from_bytes(const std::string& bytes) {
   listing.weighted = !root.at("weights").empty();
   listing.candidates.resize(paths.size());
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    listing.candidates[i] = {paths[i].get<std::string>(), root["splits"][i].get<std::string>(),
-                             root["refusals"][i].get<std::string>(), root["labels"][i].get<std::int32_t>(), 1};
+    listing.candidates[i] = {paths[i].get<std::string>(),
+                             root["splits"][i].get<std::string>(),
+                             root["refusals"][i].get<std::string>(),
+                             root["labels"][i].get<std::int32_t>(),
+                             1,
+                             root["times"][i].get<std::int64_t>()};
     if (listing.weighted) listing.candidates[i].weight = root["weights"][i].get<float>();
   }
   return listing;
+}
+
+void take_times(const Source& source, Listing& listing) {
+  constexpr std::int64_t second = 1'000'000'000;
+  std::filesystem::path before;
+  struct stat facts {};
+  for (std::size_t i = 0; i < listing.candidates.size(); ++i) {
+    std::filesystem::path file = source.file_of(static_cast<std::int64_t>(i), listing.candidates[i]);
+    if (file.empty()) continue;
+    const bool same = file == before;  // many images in one file
+    if (!same && ::stat(file.c_str(), &facts) != 0) facts = {};
+    before = std::move(file);
+    listing.candidates[i].modified = facts.st_mtim.tv_sec * second + facts.st_mtim.tv_nsec;
+  }
 }
 
 std::unique_ptr<Source> make_source(const PackSettings& settings) {

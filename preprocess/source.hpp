@@ -23,6 +23,8 @@ struct Candidate {
   std::string refusal;      ///< not empty: known to be no image from its name alone
   std::int32_t label = -1;  ///< index into Listing::classes, −1 where unknown
   float weight = 1;         ///< for sampling, finite, >= 0; counts where Listing::weighted
+  /// When its file was changed last, in nanoseconds since 1970; 0: not asked yet, or it has no file.
+  std::int64_t modified = 0;
   bool operator==(const Candidate&) const = default;
 };
 
@@ -56,7 +58,12 @@ class Source {
   virtual Listing list() = 0;
   /// Candidate number `id`. Throws Refusal if it cannot be used. Any number of threads at once.
   virtual Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const = 0;
+  /// The file that holds it; empty: none does.
+  virtual std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const = 0;
 };
+
+/// Asks the file system when each candidate's file was changed last. Rank 0 alone.
+void take_times(const Source& source, Listing& listing);
 
 /// Errors: missing input, damaged IDX or CIFAR files.
 std::unique_ptr<Source> make_source(const PackSettings& settings);

@@ -20,7 +20,7 @@ constexpr double reading_rate = 500e6;  // bytes a second, assumed
 std::vector<std::int64_t> sampled_ids(const Plan& plan) {
   constexpr std::size_t most = 64;
   std::vector<std::int64_t> all;
-  for (const ShardPlan& shard : plan.shards) all.insert(all.end(), shard.ids.begin(), shard.ids.end());
+  for (const ShardPlan& shard : plan.shards) all.insert(all.end(), shard.candidates.begin(), shard.candidates.end());
   const std::size_t count = std::min(most, all.size());
   std::vector<std::int64_t> sample;
   for (std::size_t i = 0; i < count; ++i) sample.push_back(all[i * all.size() / count]);

@@ -48,11 +48,13 @@ struct World::State {
   std::string host = host_name();
   MPI_Comm ranks = MPI_COMM_NULL;    // a duplicate of our own: our messages meet nobody else's
   MPI_Comm endings = MPI_COMM_NULL;  // for barrier_within(): an ending must not match an exchange that others are in
+  MPI_Comm letters = MPI_COMM_NULL;  // for post() and collect()
   int exceptions_at_start = std::uncaught_exceptions();
 
   void find_place() {
     check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &ranks), "MPI_Comm_dup");
     check_mpi(MPI_Comm_dup(ranks, &endings), "MPI_Comm_dup");
+    check_mpi(MPI_Comm_dup(ranks, &letters), "MPI_Comm_dup");
     check_mpi(MPI_Comm_rank(ranks, &rank), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(ranks, &size), "MPI_Comm_size");
     MPI_Comm node = MPI_COMM_NULL;
@@ -84,6 +86,7 @@ World::~World() {
   if (std::uncaught_exceptions() > state_->exceptions_at_start) {
     abort(static_cast<int>(Exit::failed), "ended by an exception");
   }
+  MPI_Comm_free(&state_->letters);
   MPI_Comm_free(&state_->endings);
   MPI_Comm_free(&state_->ranks);
   MPI_Finalize();
@@ -167,6 +170,28 @@ void World::sum(std::vector<std::int64_t>& values) {
   check_mpi(MPI_Iallreduce(MPI_IN_PLACE, values.data(), count, MPI_INT64_T, MPI_SUM, state_->ranks, &request),
             "MPI_Iallreduce");
   wait_patiently(request, "MPI_Iallreduce");
+}
+
+void World::post(int to, const std::string& text) {
+  if (!state_->mpi || to == state_->rank) throw defect("a letter to nobody else", "World::post");
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(
+      MPI_Isend(text.data(), checked_length(text.size(), "World::post"), MPI_CHAR, to, 0, state_->letters, &request),
+      "MPI_Isend");
+  wait_patiently(request, "MPI_Isend");
+}
+
+std::optional<World::Letter> World::collect() {
+  if (!state_->mpi) return std::nullopt;
+  MPI_Message message = MPI_MESSAGE_NULL;
+  MPI_Status status{};
+  int found = 0, bytes = 0;
+  check_mpi(MPI_Improbe(MPI_ANY_SOURCE, 0, state_->letters, &found, &message, &status), "MPI_Improbe");
+  if (found == 0) return std::nullopt;
+  check_mpi(MPI_Get_count(&status, MPI_CHAR, &bytes), "MPI_Get_count");
+  Letter letter{status.MPI_SOURCE, std::string(static_cast<std::size_t>(bytes), '\0')};
+  check_mpi(MPI_Mrecv(letter.text.data(), bytes, MPI_CHAR, &message, &status), "MPI_Mrecv");
+  return letter;
 }
 
 void World::abort(int code, std::string_view reason) const {

@@ -103,10 +103,11 @@ void write_image_table(const std::filesystem::path& file, const std::vector<Imag
   table.write("status", column(rows, &ImageRow::status));
   table.write("reason", column(rows, &ImageRow::reason));
   write_fingerprints(table, rows);
+  table.write("modified", column(rows, &ImageRow::modified));
   write_file_atomically(file, table.image());
 }
 
-std::vector<ImageRow> read_image_table(const std::filesystem::path& file) {
+std::vector<ImageRow> read_image_table(const std::filesystem::path& file, std::int64_t most) {
   const hdf5::File table = hdf5::File::open(file);
   const std::string where = file.string();
   std::vector<ImageRow> rows;
@@ -118,6 +119,8 @@ std::vector<ImageRow> read_image_table(const std::filesystem::path& file) {
   set_column(rows, false, &ImageRow::status, table.read_texts("status"), where);
   set_column(rows, false, &ImageRow::reason, table.read_texts("reason"), where);
   if (table.has("content")) read_fingerprints(table, rows, where);
+  if (table.has("modified")) set_column(rows, false, &ImageRow::modified, table.read_int64("modified"), where);
+  if (std::ssize(rows) > most) rows.resize(static_cast<std::size_t>(most));
   return rows;
 }
 

@@ -124,6 +124,17 @@ std::vector<double> parse_channels(const Node& node, std::int64_t channels) {
   return values;
 }
 
+Json sums_json(const PixelSums& sums) {
+  return {{"pixels", sums.pixels}, {"values", sums.values}, {"squares", sums.squares}};
+}
+
+std::vector<std::int64_t> parse_sums(const Node& node, std::int64_t channels) {
+  std::vector<std::int64_t> sums;
+  for (const Node& value : node.list()) sums.push_back(value.count());
+  if (std::ssize(sums) != channels) node.wrong(fmt::format("{} values, one per channel,", channels));
+  return sums;
+}
+
 /// Whether a name stays inside the data set's folder.
 bool stays_inside(const fs::path& file) {
   const bool climbs = std::ranges::any_of(file, [](const fs::path& part) { return part == ".."; });
@@ -193,7 +204,7 @@ Json parse_json(std::string_view text, const std::string& where) {
   const bool unfinished = fs::exists(folder / "shards") || fs::exists(folder / image_table_name);
   if (unfinished) {
     throw Error("the packing of this data set did not finish", folder.string(),
-                "run the same lockstep preprocess again: it replaces what is there");
+                "run the same lockstep preprocess again: it goes on where it was");
   }
   throw Error(fmt::format("no {} in this folder", Manifest::file_name), folder.string(),
               "name a data set, the --output of lockstep preprocess; images are packed by that command first");
@@ -219,17 +230,18 @@ const SplitEntry& Manifest::split(std::string_view name) const {
 std::string Manifest::to_json() const {
   Json split_list = Json::array();
   for (const SplitEntry& split : splits) split_list.push_back(split_json(split));
-  const Json root = {{"format", "lockstep data set"},
-                     {"format_version", format_version},
-                     {"classes", classes},
-                     {"shape", {{"height", shape.height}, {"width", shape.width}, {"channels", shape.channels}}},
-                     {"store", name_of(store)},
-                     {"weighted", weighted},
-                     {"mean", mean},
-                     {"std", std},
-                     {"splits", split_list},
-                     {"status_counts", status_counts},
-                     {"settings", settings}};
+  Json root = {{"format", "lockstep data set"},
+               {"format_version", format_version},
+               {"classes", classes},
+               {"shape", {{"height", shape.height}, {"width", shape.width}, {"channels", shape.channels}}},
+               {"store", name_of(store)},
+               {"weighted", weighted},
+               {"mean", mean},
+               {"std", std},
+               {"splits", split_list},
+               {"status_counts", status_counts},
+               {"settings", settings}};
+  if (sums) root["sums"] = sums_json(*sums);
   return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -244,6 +256,11 @@ Manifest Manifest::from_json(std::string_view text, const std::string& where) {
   if (root.has("weighted")) manifest.weighted = root.at("weighted").truth();
   manifest.mean = parse_channels(root.at("mean"), manifest.shape.channels);
   manifest.std = parse_channels(root.at("std"), manifest.shape.channels);
+  if (root.has("sums")) {
+    const Node sums = root.at("sums");
+    manifest.sums = {sums.at("pixels").count(), parse_sums(sums.at("values"), manifest.shape.channels),
+                     parse_sums(sums.at("squares"), manifest.shape.channels)};
+  }
   for (const Node& node : root.at("splits").list()) {
     SplitEntry split = parse_split(node, manifest.shard_format(), manifest.classes.size());
     if (manifest.find_split(split.name) != nullptr) node.at("name").wrong("a name that no other split has");

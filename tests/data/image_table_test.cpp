@@ -59,7 +59,7 @@ TEST_F(ImageTableTest, TablesWithoutFingerprintsAreRead) {
   write_file_atomically(folder_ / "old.h5", old.image());
   const auto read = read_image_table(folder_ / "old.h5");
   ASSERT_EQ(read.size(), 2u);
-  EXPECT_EQ(read[1], (ImageRow{"y", "y", 2, 2, 2, "y", "y", {}}));
+  EXPECT_EQ(read[1], (ImageRow{"y", "y", 2, 2, 2, "y", "y", {}, 0}));
   EXPECT_FALSE(read[1].fingerprint.taken());
 }
 

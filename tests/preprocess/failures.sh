@@ -9,20 +9,21 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 failed=0
 
-# expect CODE PART COMMAND…: the command ends with CODE, says PART on stderr, and leaves no folder "out".
+# expect CODE PART COMMAND…: the command ends with CODE, says PART on stderr, and leaves no manifest in the folder "out".
+# Shards that were finished before a failure stay there for the next try, with the journal that says so.
 expect() {
   local code=$1 part=$2
   shift 2
   "$@" >stdout 2>stderr
   local got=$?
-  if [[ $got != "$code" ]] || ! grep -qF -- "$part" stderr || [[ -e out ]]; then
+  if [[ $got != "$code" ]] || ! grep -qF -- "$part" stderr || [[ -e out/manifest.json || (-e out && ! -e out/.packing) ]]; then
     echo "FAILED: $*"
     echo "  exit $got, $code expected; '$part' expected in:"
     sed 's/^/  | /' stderr
     [[ -e out ]] && find out
     failed=1
-    rm -rf out
   fi
+  rm -rf out
 }
 
 mkdir -p photos/a photos/b

@@ -6,7 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "preprocess/image_files.hpp"
-#include "preprocess/round_report.hpp"
+#include "preprocess/shard_record.hpp"
 #include "test_files.hpp"
 
 namespace lockstep::preprocess {
@@ -110,14 +110,14 @@ TEST(Fingerprint, AFilesBytesAreKnownByTheirDigest) {
 }
 
 TEST(Fingerprint, TravelsBetweenRanksUnchanged) {
-  RoundReport report;
-  report.shard = 3;
+  ShardRecord record;
+  record.shard = 3;
   const cv::Mat pixels = scene(5, {90, 40});
-  report.outcomes = {{90, 40, "", take_fingerprint({pixels, 90, 40, {1234567890123, 0xFEDCBA9876543210u}})},
+  record.outcomes = {{90, 40, "", take_fingerprint({pixels, 90, 40, {1234567890123, 0xFEDCBA9876543210u}})},
                      {0, 0, "damaged", {}}};
-  const RoundReport arrived = RoundReport::from_bytes(report.to_bytes());
+  const ShardRecord arrived = ShardRecord::from_bytes(record.to_bytes());
   ASSERT_EQ(arrived.outcomes.size(), 2u);
-  EXPECT_EQ(arrived.outcomes[0].fingerprint, report.outcomes[0].fingerprint);
+  EXPECT_EQ(arrived.outcomes[0].fingerprint, record.outcomes[0].fingerprint);
   EXPECT_EQ(arrived.outcomes[1].fingerprint, ImageFingerprint{});
   EXPECT_EQ(arrived.outcomes[1].refusal, "damaged");
 }

@@ -23,7 +23,7 @@ TEST_F(PackTest, MakesAWholeDataSet) {
   EXPECT_EQ(manifest.split("train").class_counts, (std::vector<std::int64_t>{7, 7}));
   const auto rows = read_image_table(folder_ / "out/images.h5");
   ASSERT_EQ(rows.size(), 20u);
-  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, "ok", "", rows[3].fingerprint}));
+  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, "ok", "", rows[3].fingerprint, rows[3].modified}));
   EXPECT_EQ(rows[3].fingerprint.bytes, static_cast<std::int64_t>(fs::file_size(folder_ / "in/a/3.png")));
   for (const SplitEntry& split : manifest.splits) {
     for (const Shard& shard : shards("out", manifest, split.name)) {
@@ -103,7 +103,9 @@ TEST_F(PackTest, DamagedImagesAreRecordedAndMoveNoOther) {
   const auto rows = read_image_table(folder_ / "out/images.h5");
   for (std::size_t id = 0; id < rows.size(); ++id) {
     if (rows[id].path == "b/4.jpg") {
-      EXPECT_EQ(rows[id], (ImageRow{"b/4.jpg", "", 1, 0, 0, "refused", "JPEG: Premature end of JPEG file"}));
+      EXPECT_EQ(
+          rows[id],
+          (ImageRow{"b/4.jpg", "", 1, 0, 0, "refused", "JPEG: Premature end of JPEG file", {}, rows[id].modified}));
     } else {
       EXPECT_EQ(rows[id], before[id]);
     }
@@ -128,11 +130,11 @@ TEST_F(PackTest, AnExistingDataSetIsKept) {
   make_images(4);
   pack_into("out");
   const std::string before = read_file(folder_ / "out/manifest.json");
-  EXPECT_CONTAINS(failure("out"), "a data set is here already");
+  EXPECT_CONTAINS(failure("out", {{"side", "24"}}), "a data set is here already, packed with other settings: side 16");
   EXPECT_EQ(read_file(folder_ / "out/manifest.json"), before);
 }
 
-TEST_F(PackTest, AnUnfinishedOneIsReplaced) {
+TEST_F(PackTest, AnUnfinishedOneWithoutJournalIsReplaced) {
   make_images(4);
   folder_.file("out/shards/train-00017.h5", "old");
   folder_.file("out/shards/.train-00018.h5.partial", "old");
@@ -160,7 +162,7 @@ TEST_F(PackTest, OutputInsideInputIsRefused) {
 
 TEST_F(PackTest, TooLittleSpaceIsSaidFirst) {
   const OutputFolder output(folder_ / "out", {});
-  EXPECT_CONTAINS(failure_of([&] { output.prepare(std::uint64_t{1} << 60); }), "MiB are free");
+  EXPECT_CONTAINS(failure_of([&] { output.prepare(std::uint64_t{1} << 60, {}); }), "MiB are free");
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
@@ -194,8 +196,10 @@ TEST_F(PackTest, UnlabelledTestImagesArePacked) {
   const Shard shard = std::move(shards("out", manifest, "test")[0]);
   for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(shard.label(i), -1);
   const auto rows = read_image_table(folder_ / "out/images.h5");
-  EXPECT_EQ(rows.at(0), (ImageRow{"test/0.png", "test", -1, 20, 20, "ok", "", rows[0].fingerprint}));
-  EXPECT_EQ(rows.at(3), (ImageRow{"test/broken.png", "", -1, 0, 0, "refused", "not an image of a known format"}));
+  EXPECT_EQ(rows.at(0), (ImageRow{"test/0.png", "test", -1, 20, 20, "ok", "", rows[0].fingerprint, rows[0].modified}));
+  EXPECT_EQ(
+      rows.at(3),
+      (ImageRow{"test/broken.png", "", -1, 0, 0, "refused", "not an image of a known format", {}, rows[3].modified}));
   EXPECT_EQ(manifest.split("train").samples + manifest.split("validation").samples, 6);
 }
 

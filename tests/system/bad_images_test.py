@@ -88,14 +88,15 @@ class ClassFolders(BadImages):
         (self.output / "letter.txt").unlink()
         self.done(*PACK_FOLDERS, *self.places)
         manifest = (self.output / "manifest.json").read_bytes()
-        self.refused(1, ["a data set is here already", self.output], *PACK_FOLDERS, *self.places)
+        self.assertIn("nothing to do", self.done(*PACK_FOLDERS, *self.places).stderr)
+        self.refused(1, ["a data set is here already", self.output, "seed"], *PACK_FOLDERS, *self.places, "--seed", 9)
         self.assertEqual((self.output / "manifest.json").read_bytes(), manifest)
         inside = self.input / "packed"
         self.refused(2, ["inside the input", inside], *PACK_FOLDERS, "--input", self.input, "--output", inside)
 
     def test_sources_without_input_or_unknown(self):
         self.refused(2, ["--input"], *PACK_FOLDERS, "--output", self.output)
-        names = ["'cifar'", "--source", "class-folders|csv|idx|cifar10|cifar100|generated"]
+        names = ["'cifar'", "--source", "class-folders|csv|images|idx|cifar10|cifar100|generated"]
         self.refused(2, names, "preprocess", "--source", "cifar", *self.places)
         self.assertFalse(self.output.exists())
 
@@ -172,7 +173,7 @@ class Idx(BadImages):
 
 
 class Interrupted(BadImages):
-    def test_a_packing_killed_midway_is_known_as_unfinished_and_starts_again(self):
+    def test_a_packing_killed_midway_is_known_as_unfinished_and_goes_on(self):
         pack = ("preprocess", "--source", "generated", "--images", 6000, "--side", 32, "--shard-mib", 1,
                 "--output", self.output)
         process = support.start(support.command(*pack))

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,16 @@ class World {
   std::vector<std::string> gather_all(const std::string& mine);
   /// Element-wise sum over the ranks, on every rank; exact for integers.
   void sum(std::vector<std::int64_t>& values);
+
+  // Letters from one rank to another, for work that is handed out while it goes on. They meet no other exchange.
+  struct Letter {
+    int from = 0;
+    std::string text;
+  };
+  /// Sends `text` to another rank, which collects it at some time; returns when `text` may be forgotten. Any thread.
+  void post(int to, const std::string& text);
+  /// A letter that has come, in the order of its sender; none if there is none yet. One thread of a rank at a time.
+  std::optional<Letter> collect();
 
   /// Ends every rank of the run with `code`; says `reason` with this rank and host on stderr first.
   [[noreturn]] void abort(int code, std::string_view reason) const;

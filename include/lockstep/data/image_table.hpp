@@ -12,7 +12,9 @@
 //   /look_0 … /look_3                       int64, 64 bits each
 //   /mean_0 … _2, /least_0 …, /most_0 …     uint8, channels that the data set does not have are 0
 //   /contrast                               uint8
-// Files of version 1 are read without: no image has a fingerprint then.
+//   /modified  int64, when the source file was changed last, in nanoseconds since 1970; 0: it has no file
+// Files of version 1 are read without: no image has a fingerprint then. A table may have more rows than its manifest
+// counts images: they belong to a --add that did not finish, and count for nothing.
 // The row number is the sample's id. Memory: about 300 bytes a row while writing or reading.
 #pragma once
 #include <cstdint>
@@ -30,6 +32,7 @@ struct ImageRow {
   std::int32_t width = 0, height = 0;
   std::string status, reason;
   ImageFingerprint fingerprint{};
+  std::int64_t modified = 0;
   bool operator==(const ImageRow&) const = default;
 };
 
@@ -37,7 +40,7 @@ inline constexpr const char* image_table_name = "images.h5";
 
 /// Writes atomically (temporary name, flush, rename). Equal rows give equal bytes.
 void write_image_table(const std::filesystem::path& file, const std::vector<ImageRow>& rows);
-/// Errors: missing file, not such a table.
-std::vector<ImageRow> read_image_table(const std::filesystem::path& file);
+/// The first `most` rows. Errors: missing file, not such a table.
+std::vector<ImageRow> read_image_table(const std::filesystem::path& file, std::int64_t most = INT64_MAX);
 
 }  // namespace lockstep

@@ -48,16 +48,25 @@ struct SplitEntry {
   std::vector<ShardEntry> shards;          ///< in sample order
 };
 
+/// Sums over the pixels of each channel, in integers, so that those of later images can be added exactly.
+struct PixelSums {
+  std::int64_t pixels = 0;
+  std::vector<std::int64_t> values, squares;  ///< [channel]
+  bool operator==(const PixelSums&) const = default;
+};
+
 struct Manifest {
   static constexpr int format_version = 2;           ///< what is written
   static constexpr int oldest_readable_version = 1;  ///< without store and weighted: raw and false
   static constexpr std::string_view file_name = "manifest.json";
 
-  std::vector<std::string> classes;  ///< [label]
+  std::vector<std::string> classes;  ///< [label]; none: unlabelled images only
   ImageShape shape;
   Store store = Store::raw;
   bool weighted = false;
-  std::vector<double> mean, std;  ///< [channel], of the training split's pixels, on the scale 0 … 255
+  /// [channel], of the training split's pixels on the scale 0 … 255; of all pixels where there are no classes.
+  std::vector<double> mean, std;
+  std::optional<PixelSums> sums;  ///< what mean and std were made of; sets of older versions are without
   std::vector<SplitEntry> splits;
   std::map<std::string, std::int64_t> status_counts;  ///< images by status ("ok", "refused")
   std::map<std::string, std::string> settings;        ///< how it was packed (source, resize, seed …), for the reader

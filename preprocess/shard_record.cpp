@@ -1,22 +1,14 @@
-#include "preprocess/round_report.hpp"
+#include "preprocess/shard_record.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <stdexcept>
 
 namespace lockstep::preprocess {
 namespace {
 
 using Json = nlohmann::json;
-
-Json failure_json(const Error& error) {
-  return {error.message(), error.where(), error.hint(), static_cast<int>(error.exit_code())};
-}
-
-Error failure_from(const Json& json) {
-  return {json[0].get<std::string>(), json[1].get<std::string>(), json[2].get<std::string>(),
-          static_cast<Exit>(json[3].get<int>())};
-}
 
 constexpr std::size_t print_words = 8;  // of a fingerprint: bytes, content, four of look, two of small numbers
 
@@ -49,7 +41,7 @@ ImageFingerprint print_from(std::span<const std::uint64_t, print_words> words) {
 
 }  // namespace
 
-std::string RoundReport::to_bytes() const {
+std::string ShardRecord::to_bytes() const {
   std::vector<std::int32_t> sizes;  // width, height, width …
   Json refusals = Json::array();    // [position, text], few
   std::vector<std::uint64_t> prints;
@@ -59,31 +51,36 @@ std::string RoundReport::to_bytes() const {
     add_words(outcomes[at].fingerprint, prints);
     if (!outcomes[at].refusal.empty()) refusals.push_back({at, outcomes[at].refusal});
   }
-  Json root = {{"shard", shard},        {"sizes", sizes},        {"refusals", refusals},   {"prints", prints},
-               {"pixels", sums.pixels}, {"values", sums.values}, {"squares", sums.squares}};
-  if (failure) root["failure"] = failure_json(*failure);
+  const Json file = {entry.file, entry.samples, entry.bytes, entry.checksum};
+  const Json root = {{"shard", shard},        {"digest", digest},      {"entry", file},
+                     {"sizes", sizes},        {"refusals", refusals},  {"prints", prints},
+                     {"pixels", sums.pixels}, {"values", sums.values}, {"squares", sums.squares}};
   std::string bytes;
   Json::to_cbor(root, bytes);
   return bytes;
 }
 
-RoundReport RoundReport::from_bytes(const std::string& bytes) {
+ShardRecord ShardRecord::from_bytes(const std::string& bytes) {
   const Json root = Json::from_cbor(bytes);
-  RoundReport report;
-  report.shard = root.at("shard").get<std::int64_t>();
+  ShardRecord record;
+  record.shard = root.at("shard").get<std::int64_t>();
+  record.digest = root.at("digest").get<std::string>();
+  const Json& file = root.at("entry");
+  record.entry = {file.at(0).get<std::string>(), file.at(1).get<std::int64_t>(), file.at(2).get<std::int64_t>(),
+                  file.at(3).get<std::string>()};
   const auto sizes = root.at("sizes").get<std::vector<std::int32_t>>();
   for (std::size_t at = 0; at + 1 < sizes.size(); at += 2)
-    report.outcomes.push_back({sizes[at], sizes[at + 1], "", {}});
+    record.outcomes.push_back({sizes[at], sizes[at + 1], "", {}});
   const auto prints = root.at("prints").get<std::vector<std::uint64_t>>();
-  for (std::size_t at = 0; at < report.outcomes.size(); ++at)
-    report.outcomes[at].fingerprint = print_from(std::span(prints).subspan(at * print_words).first<print_words>());
+  if (prints.size() != record.outcomes.size() * print_words) throw std::out_of_range("fingerprints");
+  for (std::size_t at = 0; at < record.outcomes.size(); ++at)
+    record.outcomes[at].fingerprint = print_from(std::span(prints).subspan(at * print_words).first<print_words>());
   for (const Json& refusal : root.at("refusals")) {
-    report.outcomes.at(refusal[0].get<std::size_t>()).refusal = refusal[1].get<std::string>();
+    record.outcomes.at(refusal[0].get<std::size_t>()).refusal = refusal[1].get<std::string>();
   }
-  report.sums = {root.at("pixels").get<std::int64_t>(), root.at("values").get<std::array<std::int64_t, 3>>(),
+  record.sums = {root.at("pixels").get<std::int64_t>(), root.at("values").get<std::array<std::int64_t, 3>>(),
                  root.at("squares").get<std::array<std::int64_t, 3>>()};
-  if (root.contains("failure")) report.failure = failure_from(root["failure"]);
-  return report;
+  return record;
 }
 
 }  // namespace lockstep::preprocess
