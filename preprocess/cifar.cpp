@@ -166,11 +166,20 @@ const CifarSource::Batch& CifarSource::batch_of(std::int64_t& id) const {
 
 std::filesystem::path CifarSource::file_of(std::int64_t id, const Candidate&) const { return batch_of(id).file.path(); }
 
-Picture CifarSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {
+std::vector<std::uint8_t> CifarSource::pixels_of(std::int64_t id) const {
   const Batch& batch = batch_of(id);
   const std::int64_t labels = format_.label_bytes();
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(pixel_bytes));
   batch.file.read(static_cast<std::uint64_t>(id * (labels + pixel_bytes) + labels), pixels);
+  return pixels;
+}
+
+SourceBytes CifarSource::bytes_of(std::int64_t id, const Candidate&, BytesWanted) const {
+  return source_bytes(pixels_of(id));
+}
+
+Picture CifarSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {
+  std::vector<std::uint8_t> pixels = pixels_of(id);
   std::array<cv::Mat, 3> planes;
   for (std::size_t c = 0; c < 3; ++c) planes[c] = cv::Mat(side, side, CV_8UC1, pixels.data() + c * plane_bytes);
   Picture picture{{}, side, side, source_bytes(pixels)};

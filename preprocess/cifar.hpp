@@ -46,6 +46,7 @@ class CifarSource : public Source {
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
   std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const override;
+  SourceBytes bytes_of(std::int64_t id, const Candidate& candidate, BytesWanted wanted) const override;
 
  private:
   struct Batch {
@@ -55,6 +56,7 @@ class CifarSource : public Source {
   };
   /// The file of image `id`, which becomes its number within.
   const Batch& batch_of(std::int64_t& id) const;
+  std::vector<std::uint8_t> pixels_of(std::int64_t id) const;
   void open(const std::string& name, const std::string& split);
   void add_records(const Batch& batch, Listing& listing) const;
   std::vector<std::string> class_names(Listing& listing) const;

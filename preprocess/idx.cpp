@@ -174,13 +174,22 @@ const IdxSource::Part& IdxSource::part_of(std::int64_t& id) const {
 
 fs::path IdxSource::file_of(std::int64_t id, const Candidate&) const { return part_of(id).file; }
 
-Picture IdxSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {
+std::span<const std::uint8_t> IdxSource::pixels_of(std::int64_t id) const {
   const Part& part = part_of(id);
-  const auto index = static_cast<std::size_t>(id);
-  const auto height = static_cast<int>(part.images.shape[1]), width = static_cast<int>(part.images.shape[2]);
-  const std::size_t bytes = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
-  const cv::Mat grey(height, width, CV_8UC1, const_cast<std::uint8_t*>(part.images.values.data() + index * bytes));
-  Picture picture{grey, width, height, source_bytes({grey.data, bytes})};
+  const auto bytes = static_cast<std::size_t>(part.images.shape[1] * part.images.shape[2]);
+  return std::span(part.images.values).subspan(static_cast<std::size_t>(id) * bytes, bytes);
+}
+
+SourceBytes IdxSource::bytes_of(std::int64_t id, const Candidate&, BytesWanted) const {
+  return source_bytes(pixels_of(id));
+}
+
+Picture IdxSource::picture(std::int64_t id, const Candidate&, const PictureRequest& request) const {
+  const std::vector<std::int64_t>& shape = parts_[0].images.shape;  // the same in all
+  const auto height = static_cast<int>(shape[1]), width = static_cast<int>(shape[2]);
+  const std::span<const std::uint8_t> pixels = pixels_of(id);
+  const cv::Mat grey(height, width, CV_8UC1, const_cast<std::uint8_t*>(pixels.data()));
+  Picture picture{grey, width, height, source_bytes(pixels)};
   if (request.channels == 3) cv::cvtColor(grey, picture.pixels, cv::COLOR_GRAY2RGB);
   return picture;
 }

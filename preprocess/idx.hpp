@@ -9,6 +9,7 @@
 // counts of images and labels, files of different image sizes. Memory: all images, 47 MB for Fashion-MNIST.
 #pragma once
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ class IdxSource : public Source {
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
   std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const override;
+  SourceBytes bytes_of(std::int64_t id, const Candidate& candidate, BytesWanted wanted) const override;
 
  private:
   struct Part {
@@ -44,6 +46,7 @@ class IdxSource : public Source {
 
   /// The part of image `id`, which becomes its number within.
   const Part& part_of(std::int64_t& id) const;
+  std::span<const std::uint8_t> pixels_of(std::int64_t id) const;
 
   std::vector<Part> parts_;
 };

@@ -15,6 +15,7 @@ namespace lockstep::preprocess {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::uint64_t largest_file = std::uint64_t{1} << 30;
 constexpr int deepest = 24;  // folders below the first; a circle of links would go on for ever
 
 /// As std::filesystem::path::extension(), without making a path: asked several times for each row of a table.
@@ -92,7 +93,6 @@ std::string split_of_name(const std::string& name) {
 }
 
 Picture read_picture(const fs::path& file, const PictureRequest& request) {
-  constexpr std::uint64_t largest_file = std::uint64_t{1} << 30;
   std::string bytes;
   try {
     bytes = read_file(file, largest_file);
@@ -104,6 +104,20 @@ Picture read_picture(const fs::path& file, const PictureRequest& request) {
                                            request.keep_jpeg ? request.size : cv::Size()});
   picture.source = source_bytes(content);
   return picture;
+}
+
+SourceBytes bytes_of_file(const fs::path& file, BytesWanted wanted) {
+  constexpr std::uint64_t beginning = 4096;
+  try {
+    const RandomAccessFile opened(file);
+    if (opened.size() > largest_file) return {};
+    if (wanted == BytesWanted::count) return {static_cast<std::int64_t>(opened.size()), 0};
+    std::vector<std::uint8_t> bytes(wanted == BytesWanted::all ? opened.size() : std::min(beginning, opened.size()));
+    opened.read(0, bytes);
+    return {static_cast<std::int64_t>(opened.size()), source_bytes(bytes).digest};
+  } catch (const Error&) {
+    return {};  // decoding will say why
+  }
 }
 
 }  // namespace lockstep::preprocess

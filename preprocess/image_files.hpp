@@ -39,4 +39,7 @@ std::string split_of_name(const std::string& name);
 /// Reads and decodes a file. Throws Refusal.
 Picture read_picture(const std::filesystem::path& file, const PictureRequest& request);
 
+/// Source::bytes_of() for a file.
+SourceBytes bytes_of_file(const std::filesystem::path& file, BytesWanted wanted);
+
 }  // namespace lockstep::preprocess

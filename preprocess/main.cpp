@@ -4,7 +4,9 @@
 
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/config/options.hpp"
+#include "preprocess/audit_command.hpp"
 #include "preprocess/pack.hpp"
+#include "preprocess/verify.hpp"
 
 int main(int argc, char** argv) {
   using namespace lockstep;
@@ -12,6 +14,16 @@ int main(int argc, char** argv) {
   const Exit exit = run_in_world("lockstep preprocess", [&](World& world, const Log& log) {
     const Options options = Options::parse(Command::preprocess, words);
     if (const auto answer = answer_to_questions(options)) return say(world, *answer);
+    if (options.has("audit") && options.has("verify"))
+      options.reject("verify", "given together with --audit", "one after the other");
+    if (options.has("audit")) {
+      preprocess::audit_data_set(preprocess::AuditSettings::from(options), world);
+      return Exit::done;
+    }
+    if (options.has("verify")) {
+      preprocess::verify_data_set(preprocess::VerifySettings::from(options), world, log);
+      return Exit::done;
+    }
     preprocess::pack(preprocess::PackSettings::from(options), world, log);
     return Exit::done;
   });

@@ -10,6 +10,7 @@
 #include "lockstep/core/files.hpp"
 #include "lockstep/data/image_table.hpp"
 #include "lockstep/data/manifest.hpp"
+#include "preprocess/audit_command.hpp"
 #include "preprocess/journal.hpp"
 
 namespace lockstep::preprocess {
@@ -28,7 +29,7 @@ std::string bare_name(const fs::path& file) {
 
 bool is_own_file(const fs::path& file) {
   const std::string name = bare_name(file);
-  return name == image_table_name || name == Manifest::file_name;
+  return name == image_table_name || name == Manifest::file_name || name == audit_file_name;
 }
 
 bool is_shard(const fs::path& file) { return fs::path(bare_name(file)).extension() == ".h5"; }
@@ -55,7 +56,8 @@ void remove_own_files(const fs::path& folder, const std::set<std::string>& keep)
     if (is_shard(entry.path()) && !kept) fs::remove(entry.path(), ignored);
   }
   fs::remove(folder / shard_folder, ignored);  // fails, as it shall, if something lies inside
-  for (const std::string& name : {std::string(image_table_name), std::string(Manifest::file_name)}) {
+  for (const std::string& name :
+       {std::string(image_table_name), std::string(Manifest::file_name), std::string(audit_file_name)}) {
     if (!keep.contains(name)) fs::remove(folder / name, ignored);
     fs::remove(partial_name(folder / name), ignored);
   }

@@ -6,7 +6,10 @@
 #include <opencv2/core/utility.hpp>
 
 #include "lockstep/comm/core_share.hpp"
+#include "preprocess/audit_command.hpp"
+#include "preprocess/audit_report.hpp"
 #include "preprocess/class_names.hpp"
+#include "preprocess/drop_duplicates.hpp"
 #include "preprocess/output_folder.hpp"
 #include "preprocess/packing_result.hpp"
 #include "preprocess/progress.hpp"
@@ -76,12 +79,24 @@ class Packer {
   /// The source's listing, its classes under the names a person wants to read.
   Listing named_listing() const {
     Listing listing = source_->list();
+    if (settings_.drop_duplicates) mark_duplicates(listing, *source_, paths_of_set(), threads());
     if (settings_.class_names.empty()) return listing;
     ClassNames names = read_class_names(settings_.class_names);
     if (settings_.class_depth == ClassDepth::deepest)
       names = with_names_of_last_parts(std::move(names), listing.classes);
     listing.classes = renamed(listing.classes, names, settings_.class_names.string());
     return listing;
+  }
+
+  /// Of the images that are in the data set already, if there is one.
+  std::set<std::string> paths_of_set() const {
+    std::set<std::string> paths;
+    if (!output_.holds_data_set()) return paths;
+    const Manifest manifest = Manifest::load(settings_.output);
+    for (const ImageRow& row : rows_of_set(settings_.output, manifest)) {
+      if (row.status == status_ok) paths.insert(row.path);
+    }
+    return paths;
   }
 
   void choose_store_of_plan() {
@@ -261,10 +276,14 @@ class Packer {
   }
 
   /// The table, then the manifest: with it the data set is whole.
-  void finish(const PackingResult& result, const Progress& progress) const {
-    const Manifest manifest = result.manifest(settings_of_manifest());
+  void finish(PackingResult& result, const Progress& progress) const {
+    result.complete();
+    Manifest manifest = result.manifest(settings_of_manifest());
     report_refusals(result.rows());
-    if (const auto unusable = caught([&] { check_training(manifest); })) {
+    if (const auto unusable = caught([&] {
+          check_training(manifest);
+          check_findings(manifest, result.rows());
+        })) {
       journal_.remove();
       output_.discard(files_of_set());
       throw *unusable;
@@ -285,6 +304,15 @@ class Packer {
     return settings;
   }
 
+  void check_findings(Manifest& manifest, const std::vector<ImageRow>& rows) const {
+    const Audit found = audit(rows, manifest, threads());
+    manifest.findings = found.counts();
+    const std::string line = one_line(found), folder = settings_.output.string();
+    if (!line.empty()) log_.info(fmt::format("{} · listed by lockstep preprocess --audit {}", line, folder));
+    refuse_findings(manifest.findings, settings_.fail_on, folder,
+                    "nothing is kept of it: pack without --fail-on, and --audit lists them");
+  }
+
   void check_training(const Manifest& manifest) const {
     if (manifest.classes.empty() && manifest.splits.empty())
       throw Error("none of the images can be used", settings_.input.string(), "the reasons are listed above");
@@ -302,7 +330,7 @@ class Packer {
     constexpr std::int64_t listed = 10;
     std::int64_t refused = 0;
     for (const ImageRow& row : rows) {
-      if (row.status == "refused" && ++refused <= listed)
+      if (row.status == status_refused && ++refused <= listed)
         log_.warning(fmt::format("refused {}: {}", row.path, row.reason));
     }
     if (refused > listed)

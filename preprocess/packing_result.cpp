@@ -14,6 +14,11 @@ ChannelSums sums_of(const Manifest& manifest) {
   return sums;
 }
 
+std::string status_of(const Candidate& candidate) {
+  if (candidate.duplicate_of >= 0) return status_duplicate;
+  return candidate.refusal.empty() ? status_ok : status_refused;
+}
+
 }  // namespace
 
 PackingResult::PackingResult(const Plan& plan, Manifest before, std::vector<ImageRow> rows)
@@ -22,12 +27,10 @@ PackingResult::PackingResult(const Plan& plan, Manifest before, std::vector<Imag
   for (std::size_t i = 0; i < plan.ids.size(); ++i) {
     if (plan.ids[i] < old) continue;
     const Candidate& candidate = plan.listing.candidates[i];
-    const bool good = candidate.refusal.empty();
     const auto id = static_cast<std::size_t>(plan.ids[i]);
     if (rows_.size() <= id) rows_.resize(id + 1);
-    rows_[id] = {
-        candidate.path,    plan.splits[i], candidate.label, 0, 0, good ? "ok" : "refused", candidate.refusal, {},
-        candidate.modified};
+    rows_[id] = {candidate.path,    plan.splits[i], candidate.label, 0, 0, status_of(candidate), candidate.refusal, {},
+                 candidate.modified};
   }
 }
 
@@ -41,12 +44,23 @@ void PackingResult::add(const ShardRecord& record) {
     row.height = outcome.height;
     row.fingerprint = outcome.fingerprint;
     if (outcome.refusal.empty()) continue;
-    row.status = "refused";
+    row.status = status_refused;
     row.reason = outcome.refusal;
     row.split.clear();
   }
   if (shard.split == "train" || plan_.listing.classes.empty()) pixels_ += record.sums;
   if (record.entry.samples > 0) entries_[record.shard] = record.entry;
+}
+
+void PackingResult::complete() {
+  for (std::size_t i = 0; i < plan_.ids.size(); ++i) {
+    const std::int64_t kept = plan_.listing.candidates[i].duplicate_of;
+    if (kept < 0) continue;
+    ImageFingerprint& print = rows_[static_cast<std::size_t>(plan_.ids[i])].fingerprint;
+    const auto kept_id = static_cast<std::size_t>(plan_.ids[static_cast<std::size_t>(kept)]);
+    print.bytes = rows_[kept_id].fingerprint.bytes;
+    print.content = rows_[kept_id].fingerprint.content;
+  }
 }
 
 Manifest PackingResult::manifest(std::map<std::string, std::string> settings) const {
@@ -94,7 +108,8 @@ void PackingResult::count_rows(Manifest& manifest) const {
   }
   for (const ImageRow& row : rows_) {
     ++manifest.status_counts[row.status];
-    if (row.status == "ok" && row.label >= 0) ++splits.at(row.split)->class_counts[static_cast<std::size_t>(row.label)];
+    if (row.status == status_ok && row.label >= 0)
+      ++splits.at(row.split)->class_counts[static_cast<std::size_t>(row.label)];
   }
 }
 

@@ -19,6 +19,8 @@ class PackingResult {
   PackingResult(const Plan& plan, Manifest before, std::vector<ImageRow> rows);
 
   void add(const ShardRecord& record);
+  /// Once all shards are told: duplicates that were left out have the bytes of the ones that were kept.
+  void complete();
   const std::vector<ImageRow>& rows() const { return rows_; }
   Manifest manifest(std::map<std::string, std::string> settings) const;
 

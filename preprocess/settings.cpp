@@ -136,6 +136,8 @@ PackSettings PackSettings::from(const Options& options) {
   settings.shard_bytes = options.integer("shard-mib") << 20;
   settings.threads = options.integer("threads");
   settings.strict = options.flag("strict");
+  settings.drop_duplicates = options.flag("drop-duplicates");
+  settings.fail_on = wished_findings(options);
   settings.add = options.flag("add");
   settings.images = options.integer("images");
   settings.classes = options.integer("classes");
@@ -159,6 +161,7 @@ std::map<std::string, std::string> PackSettings::summary() const {
   if (source == SourceKind::class_folders)
     texts["class-folder"] = class_depth == ClassDepth::first ? "first" : "deepest";
   if (!split.empty()) texts["split"] = split;
+  if (drop_duplicates) texts["drop-duplicates"] = "true";
   constexpr const char* stores[] = {"raw", "jpeg", "auto"};
   texts["store"] = stores[static_cast<int>(store)];
   if (store != StoreWish::raw) texts["quality"] = std::to_string(quality);

@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "lockstep/config/options.hpp"
 #include "preprocess/csv_columns.hpp"
 #include "preprocess/decode.hpp"
+#include "preprocess/findings.hpp"
 #include "preprocess/resize.hpp"
 #include "preprocess/split.hpp"
 
@@ -43,6 +45,8 @@ struct PackSettings {
   std::int64_t shard_bytes = 0;  ///< raw image bytes of a shard, at most
   std::int64_t threads = 0;      ///< decoding threads per rank; 0: this rank's share of the cores
   bool strict = false;
+  bool drop_duplicates = false;
+  std::vector<Finding> fail_on;          ///< what the data set must not have
   bool add = false;                      ///< to the data set that is there
   std::int64_t images = 0, classes = 0;  ///< of generated pictures
 

@@ -9,6 +9,7 @@
 #include "preprocess/csv_source.hpp"
 #include "preprocess/generated.hpp"
 #include "preprocess/idx.hpp"
+#include "preprocess/image_files.hpp"
 #include "preprocess/image_folder.hpp"
 
 namespace lockstep::preprocess {
@@ -19,6 +20,7 @@ std::string Listing::to_bytes() const {
   std::vector<std::int32_t> labels;
   std::vector<float> weights;  // empty where there are none
   std::vector<std::int64_t> times;
+  nlohmann::json duplicates = nlohmann::json::array();  // [candidate, duplicate_of], few
   for (const Candidate& candidate : candidates) {
     paths.push_back(candidate.path);
     splits.push_back(candidate.given_split);
@@ -26,10 +28,12 @@ std::string Listing::to_bytes() const {
     labels.push_back(candidate.label);
     times.push_back(candidate.modified);
     if (weighted) weights.push_back(candidate.weight);
+    if (candidate.duplicate_of >= 0) duplicates.push_back({paths.size() - 1, candidate.duplicate_of});
   }
-  const nlohmann::json root = {{"classes", classes}, {"height", height},   {"width", width},   {"notes", notes},
-                               {"decided", decided}, {"paths", paths},     {"splits", splits}, {"refusals", refusals},
-                               {"labels", labels},   {"weights", weights}, {"times", times}};
+  const nlohmann::json root = {{"classes", classes}, {"height", height},     {"width", width},
+                               {"notes", notes},     {"decided", decided},   {"paths", paths},
+                               {"splits", splits},   {"refusals", refusals}, {"labels", labels},
+                               {"weights", weights}, {"times", times},       {"duplicates", duplicates}};
   std::string bytes;
   nlohmann::json::to_cbor(root, bytes);
   return bytes;
@@ -52,10 +56,18 @@ Listing Listing::from_bytes(const std::string& bytes) {
                              root["refusals"][i].get<std::string>(),
                              root["labels"][i].get<std::int32_t>(),
                              1,
-                             root["times"][i].get<std::int64_t>()};
+                             root["times"][i].get<std::int64_t>(),
+                             -1};
     if (listing.weighted) listing.candidates[i].weight = root["weights"][i].get<float>();
   }
+  for (const nlohmann::json& pair : root.at("duplicates"))
+    listing.candidates.at(pair[0].get<std::size_t>()).duplicate_of = pair[1].get<std::int64_t>();
   return listing;
+}
+
+SourceBytes Source::bytes_of(std::int64_t id, const Candidate& candidate, BytesWanted wanted) const {
+  const std::filesystem::path file = file_of(id, candidate);
+  return file.empty() ? SourceBytes{} : bytes_of_file(file, wanted);
 }
 
 void take_times(const Source& source, Listing& listing) {

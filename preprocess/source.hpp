@@ -25,6 +25,8 @@ struct Candidate {
   float weight = 1;         ///< for sampling, finite, >= 0; counts where Listing::weighted
   /// When its file was changed last, in nanoseconds since 1970; 0: not asked yet, or it has no file.
   std::int64_t modified = 0;
+  /// The candidate whose bytes it has, if it is left out for that (and so refused); −1: it is not.
+  std::int64_t duplicate_of = -1;
   bool operator==(const Candidate&) const = default;
 };
 
@@ -51,6 +53,9 @@ struct PictureRequest {
   std::int64_t most_pixels = usual_most_pixels;
 };
 
+/// Which of a candidate's bytes are to be told: how many, the digest of the first 4 KiB, or of all.
+enum class BytesWanted { count, beginning, all };
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -60,6 +65,9 @@ class Source {
   virtual Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const = 0;
   /// The file that holds it; empty: none does.
   virtual std::filesystem::path file_of(std::int64_t id, const Candidate& candidate) const = 0;
+  /// What Picture::source says of all its bytes, without decoding. Count 0: they cannot be read, or there are none. Any
+  /// number of threads at once.
+  virtual SourceBytes bytes_of(std::int64_t id, const Candidate& candidate, BytesWanted wanted) const;
 };
 
 /// Asks the file system when each candidate's file was changed last. Rank 0 alone.

@@ -14,6 +14,8 @@ namespace lockstep {
 namespace po = boost::program_options;
 namespace {
 
+/// With one of these nothing else is required: the run or the data set that it names has said it.
+constexpr std::string_view instead_of_required[] = {"resume", "audit", "verify"};
 constexpr std::string_view switches[] = {"help", "help-all", "help-markdown", "print-config"};
 
 bool belongs(const OptionRow& row, Command command) { return (row.commands & static_cast<unsigned>(command)) != 0; }
@@ -128,7 +130,9 @@ Options Options::parse(Command command, const std::vector<std::string>& words) {
   for (const auto& [name, value] : map) {
     if (find_row(command, name) != nullptr) options.set(name, value.as<std::string>(), "command line");
   }
-  options.fill_defaults(!asks_only && !options.has("resume"));
+  const bool is_said_elsewhere =
+      std::ranges::any_of(instead_of_required, [&](std::string_view name) { return options.has(name); });
+  options.fill_defaults(!asks_only && !is_said_elsewhere);
   return options;
 }
 

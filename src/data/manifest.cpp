@@ -240,6 +240,7 @@ std::string Manifest::to_json() const {
                {"std", std},
                {"splits", split_list},
                {"status_counts", status_counts},
+               {"findings", findings},
                {"settings", settings}};
   if (sums) root["sums"] = sums_json(*sums);
   return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -267,6 +268,9 @@ Manifest Manifest::from_json(std::string_view text, const std::string& where) {
     manifest.splits.push_back(std::move(split));
   }
   for (const auto& [status, count] : root.at("status_counts").members()) manifest.status_counts[status] = count.count();
+  if (root.has("findings")) {
+    for (const auto& [name, count] : root.at("findings").members()) manifest.findings[name] = count.count();
+  }
   for (const auto& [name, value] : root.at("settings").members()) manifest.settings[name] = value.text();
   return manifest;
 }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "lockstep/data/image_table.hpp"
 #include "packing_test.hpp"
@@ -201,6 +202,75 @@ TEST_F(PackTest, UnlabelledTestImagesArePacked) {
       rows.at(3),
       (ImageRow{"test/broken.png", "", -1, 0, 0, "refused", "not an image of a known format", {}, rows[3].modified}));
   EXPECT_EQ(manifest.split("train").samples + manifest.split("validation").samples, 6);
+}
+
+TEST_F(PackTest, DuplicatesAreLeftOutOfTrainingFirst) {
+  for (const char* name : {"train/a/1", "train/a/2", "train/b/3", "validation/a/4", "test/b/5"})
+    folder_.file("in/" + std::string(name) + ".png",
+                 encoded(".png", {70, 80}, 20 * (name[std::strlen(name) - 1] - '0')));
+  const auto copy = [&](const char* from, const char* to) {
+    folder_.file("in/" + std::string(to), read_file(folder_ / ("in/" + std::string(from))));
+  };
+  copy("train/a/1.png", "test/a/x.png");
+  copy("train/a/1.png", "validation/a/y.png");
+  copy("train/b/3.png", "train/a/z.png");
+  folder_.file("in/train/b/same-size.png", encoded(".png", {70, 80}, 20));
+  const Manifest manifest = pack_into("out", {{"drop-duplicates", "true"}});
+  const auto rows = read_image_table(folder_ / "out/images.h5");
+  std::map<std::string, std::string> outcome;
+  for (const ImageRow& row : rows) outcome[row.path] = row.status + " " + row.split + row.reason;
+  EXPECT_EQ(outcome,
+            (std::map<std::string, std::string>{{"test/a/x.png", "ok test"},
+                                                {"test/b/5.png", "ok test"},
+                                                {"train/a/1.png", "duplicate the same bytes as test/a/x.png"},
+                                                {"train/a/2.png", "ok train"},
+                                                {"train/a/z.png", "ok train"},
+                                                {"train/b/3.png", "duplicate the same bytes as train/a/z.png"},
+                                                {"train/b/same-size.png", "duplicate the same bytes as test/a/x.png"},
+                                                {"validation/a/4.png", "ok validation"},
+                                                {"validation/a/y.png", "duplicate the same bytes as test/a/x.png"}}));
+  EXPECT_EQ(manifest.status_counts, (std::map<std::string, std::int64_t>{{"duplicate", 4}, {"ok", 5}}));
+  EXPECT_EQ(manifest.findings.at("leakage"), 0);
+  EXPECT_EQ(manifest.findings.at("duplicates"), 0);
+  EXPECT_EQ(manifest.findings.at("conflicting-labels"), 2);  // 3 is b's, z is a's; same-size is b's, x is a's
+}
+
+TEST_F(PackTest, WhatIsInTheSetStaysWhenItsDuplicatesAreAdded) {
+  make_images(4);
+  const std::map<std::string, std::string> drop = {{"drop-duplicates", "true"}};
+  pack_into("out", drop);
+  const auto before = read_image_table(folder_ / "out/images.h5");
+  folder_.file("in/a/0-copy.png", read_file(folder_ / "in/a/1.png"));  // before it in the order of paths
+  folder_.file("in/a/fresh.png", encoded(".png", {90, 80}, 9));
+  const Manifest manifest = pack_into("out", {{"drop-duplicates", "true"}, {"add", "true"}});
+  const auto rows = read_image_table(folder_ / "out/images.h5");
+  ASSERT_EQ(rows.size(), 10u);
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), rows.begin()));
+  EXPECT_EQ(rows[8].path, "a/0-copy.png");
+  EXPECT_EQ(rows[8].reason, "the same bytes as a/1.png");
+  EXPECT_EQ(rows[8].fingerprint.content, rows[1].fingerprint.content);
+  EXPECT_EQ(manifest.status_counts, (std::map<std::string, std::int64_t>{{"duplicate", 1}, {"ok", 9}}));
+  const std::string whole = read_file(folder_ / "out/manifest.json");
+  EXPECT_EQ(pack_into("out", drop).digest(), manifest.digest());  // nothing to do
+  EXPECT_EQ(read_file(folder_ / "out/manifest.json"), whole);
+}
+
+TEST_F(PackTest, DuplicatesThatStayAreCountedInTheManifest) {
+  make_images(4);
+  folder_.file("in/a/copy.png", read_file(folder_ / "in/a/1.png"));
+  const Manifest manifest = pack_into("out");
+  EXPECT_EQ(manifest.findings.at("duplicates"), 1);
+  EXPECT_EQ(manifest.findings.at("corrupt"), 0);
+  EXPECT_EQ(manifest.status_counts, (std::map<std::string, std::int64_t>{{"ok", 9}}));
+}
+
+TEST_F(PackTest, WhatItFailsOnIsNeverADataSet) {
+  make_images(4);
+  folder_.file("in/b/copy.png", read_file(folder_ / "in/a/1.png"));
+  EXPECT_CONTAINS(failure("out", {{"fail-on", "leakage,conflicting-labels,corrupt"}}), "conflicting-labels (1)");
+  EXPECT_FALSE(fs::exists(folder_ / "out/manifest.json"));
+  EXPECT_EQ(failure("out", {{"fail-on", "corrupt,blank"}}), "no error");
+  EXPECT_CONTAINS(failure("other", {{"fail-on", "leaks"}}), "leaks");
 }
 
 TEST_F(PackTest, ClassesGetTheirReadableNames) {

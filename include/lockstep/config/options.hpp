@@ -22,7 +22,7 @@ class Options {
   /// Parses the words behind the command's name. Accepts --name value, --name=value, for switches also --name and
   /// --no-name; reads --config FILE (INI; sections are the table's groups or absent).
   /// --help, --help-all, --help-markdown and --print-config are switches for the caller to act on; with one of them
-  /// nothing is required. Neither is it with --resume: the run has said it.
+  /// nothing is required. Neither is it with --resume, --audit and --verify: the run or data set has said it.
   static Options parse(Command command, const std::vector<std::string>& words);
 
   /// The defaults of a command with the given values on top, checked the same way. For tests and for reading a run.

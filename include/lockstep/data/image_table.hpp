@@ -2,11 +2,11 @@
 //
 //   /path    UTF-8 strings relative to the input folder (bytes as the file system has them), or a name such as
 //            "train:123" (the 124th image of an IDX file), "data_batch_1:123" (CIFAR) or "generated:123"
-//   /split   UTF-8 strings; empty for refused images
+//   /split   UTF-8 strings; empty for images that are not in the set
 //   /label   int32, −1 where unknown
 //   /width, /height   int32, of the source image; 0 where it could not be read
-//   /status  UTF-8 strings: "ok" or "refused"
-//   /reason  UTF-8 strings, empty where ok
+//   /status  UTF-8 strings: "ok", "refused", or "duplicate" (left out, the same bytes as another image)
+//   /reason  UTF-8 strings, empty where ok; of duplicates it names the one that was kept
 // and, since format version 2, the image's fingerprint (image_fingerprint.hpp), zeros where there is none:
 //   /bytes, /content                        int64; content is the XXH64's 64 bits
 //   /look_0 … /look_3                       int64, 64 bits each
@@ -37,6 +37,8 @@ struct ImageRow {
 };
 
 inline constexpr const char* image_table_name = "images.h5";
+/// What an image's status can be.
+inline constexpr const char *status_ok = "ok", *status_refused = "refused", *status_duplicate = "duplicate";
 
 /// Writes atomically (temporary name, flush, rename). Equal rows give equal bytes.
 void write_image_table(const std::filesystem::path& file, const std::vector<ImageRow>& rows);

@@ -68,7 +68,8 @@ struct Manifest {
   std::vector<double> mean, std;
   std::optional<PixelSums> sums;  ///< what mean and std were made of; sets of older versions are without
   std::vector<SplitEntry> splits;
-  std::map<std::string, std::int64_t> status_counts;  ///< images by status ("ok", "refused")
+  std::map<std::string, std::int64_t> status_counts;  ///< images by status ("ok", "refused", "duplicate")
+  std::map<std::string, std::int64_t> findings;       ///< of the audit at packing, by name; empty in older manifests
   std::map<std::string, std::string> settings;        ///< how it was packed (source, resize, seed …), for the reader
 
   ShardFormat shard_format() const { return {shape, store, weighted}; }
