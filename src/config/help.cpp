@@ -60,7 +60,7 @@ std::string help_text(Command command, bool all) {
 
 std::string overview_text() {
   std::string text = "lockstep: data-parallel training of image classifiers\n\nusage: lockstep COMMAND [options]\n\n";
-  for (const CommandRow& row : command_table()) text += fmt::format("  {:<11} {}\n", row.name, row.summary);
+  for (const CommandRow& row : command_table()) text += fmt::format("  {:<13} {}\n", row.name, row.summary);
   return text + "\nlockstep COMMAND --help explains one; lockstep --version tells the version.\n";
 }
 

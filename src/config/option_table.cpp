@@ -10,8 +10,10 @@ namespace {
 constexpr unsigned preprocess = static_cast<unsigned>(Command::preprocess);
 constexpr unsigned train = static_cast<unsigned>(Command::train);
 constexpr unsigned evaluate = static_cast<unsigned>(Command::evaluate);
-constexpr double whole = 9007199254740992.0;  // 2^53: integers that survive a JSON reader
-constexpr double tiny = 1e-300;               // "greater than zero"
+constexpr unsigned bench_loader = static_cast<unsigned>(Command::bench_loader);
+constexpr unsigned loading = train | bench_loader;  // what batches hold and how they are prepared
+constexpr double whole = 9007199254740992.0;        // 2^53: integers that survive a JSON reader
+constexpr double tiny = 1e-300;                     // "greater than zero"
 using enum OptionType;
 
 constexpr std::array commands{
@@ -24,6 +26,10 @@ constexpr std::array commands{
                "lockstep train --data datasets/quickstart --run runs/example --filters 16,32 --kernels 3 --epochs 2"},
     CommandRow{Command::evaluate, "evaluate", "a run × a split → metrics", "lockstep evaluate --run DIR [options]",
                "lockstep evaluate --run runs/example --split test"},
+    CommandRow{Command::bench_loader, "bench loader",
+               "a data set → how fast batches come, what limits them, what to change",
+               "lockstep bench loader --data DIR [--config FILE] [options]",
+               "lockstep bench loader --data datasets/quickstart --augment --seconds 3", train},
 };
 
 // name, group, commands, type, value, default, required, common, low, high, help
@@ -88,50 +94,52 @@ constexpr std::array options{
     OptionRow{"data", "data", train, path, "DIR", "", true, true, 0, 0, "the data set to train on"},
     OptionRow{"data", "data", evaluate, path, "DIR", "", false, true, 0, 0,
               "the data set, if it has moved since the run, or another one of the same classes"},
+    OptionRow{"data", "data", bench_loader, path, "DIR", "", true, true, 0, 0, "the data set to read"},
     OptionRow{"run", "data", train, path, "DIR", "", false, true, 0, 0, "folder of this run, made by it (required)"},
     OptionRow{"run", "data", evaluate, path, "DIR", "", true, true, 0, 0, "the run to evaluate"},
     OptionRow{"split", "data", evaluate, text, "NAME", "validation", false, true, 0, 0, "split to evaluate"},
     OptionRow{"weights", "data", evaluate, choice, "best|last", "best", false, true, 0, 0,
               "which of the run's weights"},
-    OptionRow{"train-split", "data", train, text, "NAME[+NAME…]", "train", false, false, 0, 0,
+    OptionRow{"train-split", "data", loading, text, "NAME[+NAME…]", "train", false, false, 0, 0,
               "split to train on; train+validation joins two"},
     OptionRow{"eval-split", "data", train, text, "NAME", "validation", false, false, 0, 0,
               "split that judges the weights; none, or a set without it: the training loss decides"},
     OptionRow{"eval-every", "data", train, text, "N|Nsteps|never", "1", false, false, 0, 0,
               "judge every N epochs or steps, and at the end"},
-    OptionRow{"side", "data", train, integer, "PIXELS", "0", false, true, 0, 16384,
+    OptionRow{"side", "data", loading, integer, "PIXELS", "0", false, true, 0, 16384,
               "side of the training crop; 0: as packed"},
-    OptionRow{"eval-resize", "data", train, integer, "PIXELS", "0", false, false, 0, 16384,
+    OptionRow{"eval-resize", "data", loading, integer, "PIXELS", "0", false, false, 0, 16384,
               "evaluation resizes to this side, then crops the centre; 0: as packed"},
-    OptionRow{"normalise", "data", train, choice, "standardise|unit|imagenet", "standardise", false, true, 0, 0,
+    OptionRow{"normalise", "data", loading, choice, "standardise|unit|imagenet", "standardise", false, true, 0, 0,
               "by the data set's mean and std, to 0 … 1, or by ImageNet's mean and std"},
     OptionRow{"threads", "data", train | evaluate, integer, "N", "0", false, false, 0, 1024,
               "compute threads per rank; 0: this rank's share of the cores"},
-    OptionRow{"loader-threads", "data", train, integer, "N", "0", false, false, 0, 1024,
+    OptionRow{"loader-threads", "data", loading, integer, "N", "0", false, false, 0, 1024,
               "threads that prepare batches, per rank; 0: as many as compute threads"},
-    OptionRow{"prefetch", "data", train, integer, "BATCHES", "3", false, false, 1, 1000,
+    OptionRow{"prefetch", "data", loading, integer, "BATCHES", "3", false, false, 1, 1000,
               "batches prepared ahead, per rank"},
 
-    OptionRow{"augment", "augmentation", train, flag, "", "false", false, true, 0, 0,
+    OptionRow{"augment", "augmentation", loading, flag, "", "false", false, true, 0, 0,
               "random crops, flips and what is set below"},
-    OptionRow{"crop-scale", "augmentation", train, real_list, "LOW,HIGH", "0.35,1", false, false, 0.01, 1,
+    OptionRow{"crop-scale", "augmentation", loading, real_list, "LOW,HIGH", "0.35,1", false, false, 0.01, 1,
               "share of the area a random resized crop keeps; 1,1: none"},
-    OptionRow{"crop-ratio", "augmentation", train, real_list, "LOW,HIGH", "0.75,1.3333", false, false, 0.1, 10,
+    OptionRow{"crop-ratio", "augmentation", loading, real_list, "LOW,HIGH", "0.75,1.3333", false, false, 0.1, 10,
               "aspect ratio of that crop"},
-    OptionRow{"flip", "augmentation", train, real, "P", "0.5", false, false, 0, 1, "probability of a horizontal flip"},
-    OptionRow{"vertical-flip", "augmentation", train, real, "P", "0", false, false, 0, 1,
+    OptionRow{"flip", "augmentation", loading, real, "P", "0.5", false, false, 0, 1,
+              "probability of a horizontal flip"},
+    OptionRow{"vertical-flip", "augmentation", loading, real, "P", "0", false, false, 0, 1,
               "probability of a vertical flip"},
-    OptionRow{"rotation", "augmentation", train, real, "DEGREES", "0", false, false, 0, 180,
+    OptionRow{"rotation", "augmentation", loading, real, "DEGREES", "0", false, false, 0, 180,
               "rotation by up to ± this angle"},
-    OptionRow{"scaling", "augmentation", train, real, "SHARE", "0", false, false, 0, 0.9,
+    OptionRow{"scaling", "augmentation", loading, real, "SHARE", "0", false, false, 0, 0.9,
               "scaling by a factor in 1 ± this share"},
-    OptionRow{"translation", "augmentation", train, real, "SHARE", "0", false, false, 0, 0.9,
+    OptionRow{"translation", "augmentation", loading, real, "SHARE", "0", false, false, 0, 0.9,
               "shift by up to ± this share of the side"},
-    OptionRow{"colour-jitter", "augmentation", train, real, "SHARE", "0", false, false, 0, 0.9,
+    OptionRow{"colour-jitter", "augmentation", loading, real, "SHARE", "0", false, false, 0, 0.9,
               "brightness, contrast and saturation by factors in 1 ± this share"},
-    OptionRow{"randaugment", "augmentation", train, integer_list, "N,M", "0,0", false, false, 0, 30,
+    OptionRow{"randaugment", "augmentation", loading, integer_list, "N,M", "0,0", false, false, 0, 30,
               "RandAugment: N operations of magnitude M (0 … 30), drawn for each image; usual: 2,9"},
-    OptionRow{"random-erasing", "augmentation", train, real, "P", "0", false, false, 0, 1,
+    OptionRow{"random-erasing", "augmentation", loading, real, "P", "0", false, false, 0, 1,
               "probability of a rectangle (2 … 33 % of the area) put to the mean colour"},
 
     OptionRow{"model", "model", train, choice, "custom|resnet18|resnet34|resnet50", "custom", false, true, 0, 0,
@@ -162,7 +170,7 @@ constexpr std::array options{
               "widths of the dense layers before the output"},
 
     OptionRow{"epochs", "training", train, integer, "N", "10", false, true, 1, 1e6, "passes over the training split"},
-    OptionRow{"batch", "training", train, integer, "N", "64", false, true, 1, 1e7,
+    OptionRow{"batch", "training", loading, integer, "N", "64", false, true, 1, 1e7,
               "global batch: samples per step over all ranks"},
     OptionRow{"optimiser", "training", train, choice, "adam|adamw|sgd", "adam", false, true, 0, 0, "optimiser"},
     OptionRow{"lr", "training", train, real, "X", "0.001", false, true, tiny, 1e4, "learning rate"},
@@ -191,7 +199,8 @@ constexpr std::array options{
               "where the network is computed; cuda: a GPU for each rank"},
     OptionRow{"max-steps", "training", train, integer, "N", "0", false, false, 0, 1e15,
               "end after so many steps, even within an epoch; 0: --epochs decides"},
-    OptionRow{"seed", "training", preprocess | train, integer, "N", "0", false, true, 0, whole, "of every random draw"},
+    OptionRow{"seed", "training", preprocess | loading, integer, "N", "0", false, true, 0, whole,
+              "of every random draw"},
     OptionRow{"log-every", "training", train, integer, "STEPS", "10", false, false, 1, 1e9,
               "steps between two lines of log.jsonl within an epoch"},
     OptionRow{"checkpoint-every", "checkpoints", train, text, "N|Nsteps|Nminutes|never", "1", false, true, 0, 0,
@@ -213,6 +222,9 @@ constexpr std::array options{
               "go on with this run from its newest checkpoint, on any number of ranks"},
     OptionRow{"dry-run", "", train, flag, "", "false", false, true, 0, 0,
               "make a few steps without writing anything; say what the run will take in time and memory"},
+    OptionRow{"seconds", "", bench_loader, real, "S", "10", false, true, 0.1, 86400,
+              "how long to measure, after the first batches have come"},
+    OptionRow{"json", "", bench_loader, path, "FILE", "", false, true, 0, 0, "write the figures there too"},
     OptionRow{"print-model", "", train, flag, "", "false", false, true, 0, 0,
               "show layers, shapes, parameters and FLOPs, then stop"},
 };

@@ -27,6 +27,15 @@ const OptionRow* find_row(Command command, std::string_view name) {
   return nullptr;
 }
 
+/// Whether a config file may say `name` although the command has no such option: it's the file of another command.
+bool passes_over(Command command, std::string_view name) {
+  for (const CommandRow& other : command_table()) {
+    const bool taken = (row_of(command).reads & static_cast<unsigned>(other.command)) != 0;
+    if (taken && find_row(other.command, name) != nullptr) return true;
+  }
+  return false;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -190,6 +199,7 @@ void Options::read_ini(std::string_view text, const std::string& origin) {
     if (const auto [first, fresh] = seen.emplace(name, number); !fresh) {
       throw usage_error(fmt::format("{} is set twice (line {} too)", name, first->second), where, "keep one of them");
     }
+    if (row == nullptr && passes_over(command_, name)) continue;
     set(name, std::string(trimmed(line.substr(equals + 1))), where);
   }
 }

@@ -61,20 +61,6 @@ AugmentationConfig augmentation_config(const Options& options) {
   return config;
 }
 
-LoaderConfig loader_config(const Options& options) {
-  LoaderConfig config;
-  config.data = options.path("data");
-  config.train_split = options.text("train-split");
-  config.eval_split = options.text("eval-split");
-  config.side = options.integer("side");
-  config.eval_resize = options.integer("eval-resize");
-  config.normalisation = kind_of(normalisations, options.text("normalise"));
-  config.threads = options.integer("loader-threads");
-  config.prefetch = options.integer("prefetch");
-  config.augmentation = augmentation_config(options);
-  return config;
-}
-
 OptimiserConfig optimiser_config(const Options& options) {
   OptimiserConfig config;
   config.kind = kind_of(optimisers, options.text("optimiser"));
@@ -125,10 +111,24 @@ ScheduleConfig schedule_config(const Options& options) {
 
 }  // namespace
 
+LoaderConfig LoaderConfig::from(const Options& options) {
+  LoaderConfig config;
+  config.data = options.path("data");
+  config.train_split = options.text("train-split");
+  config.eval_split = options.has("eval-split") ? options.text("eval-split") : "none";
+  config.side = options.integer("side");
+  config.eval_resize = options.integer("eval-resize");
+  config.normalisation = kind_of(normalisations, options.text("normalise"));
+  config.threads = options.integer("loader-threads");
+  config.prefetch = options.integer("prefetch");
+  config.augmentation = augmentation_config(options);
+  return config;
+}
+
 RunConfig RunConfig::from(const Options& options) {
   RunConfig config;
   if (options.has("run")) config.run = options.path("run");
-  config.loader = loader_config(options);
+  config.loader = LoaderConfig::from(options);
   config.model = model_config(options);
   config.optimiser = optimiser_config(options);
   config.schedule = schedule_config(options);

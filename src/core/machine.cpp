@@ -3,10 +3,12 @@
 #include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 namespace lockstep {
 
@@ -26,6 +28,22 @@ std::int64_t peak_memory_bytes() {
   rusage usage{};
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
   return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+double processor_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+std::optional<std::uint64_t> bytes_from_storage() {
+  std::ifstream file("/proc/self/io");
+  std::string name;
+  std::uint64_t value = 0;
+  while (file >> name >> value) {
+    if (name == "read_bytes:") return value;
+  }
+  return std::nullopt;
 }
 
 std::string affinity_mask() {

@@ -11,7 +11,6 @@
 
 #include "data/device_feed.hpp"
 #include "lockstep/core/stopwatch.hpp"
-#include "lockstep/data/sample_pipeline.hpp"
 
 namespace lockstep {
 namespace {
@@ -38,12 +37,13 @@ struct Loader::State {
   std::size_t prefetch;
   bool pinned;  // memory that a GPU copies from by itself
 
-  std::mutex mutex;
+  mutable std::mutex mutex;
   std::condition_variable work, ready;
   std::deque<std::shared_ptr<Pending>> queue;  // in the order of requests
   std::vector<at::Tensor> memory;              // batch memory to be reused
   bool ended = false, stopping = false;
   std::exception_ptr request_failure;
+  PipelineCosts costs;
   std::vector<std::thread> threads;
 
   State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p, bool pin)
@@ -150,6 +150,8 @@ struct Loader::State {
         failure = std::current_exception();
       }
       lock.lock();
+      costs += scratch.costs;
+      scratch.costs = {};
       if (failure) pending->failure = failure;
       ++pending->finished;
       if (pending->complete()) ready.notify_all();
@@ -195,5 +197,10 @@ std::optional<Batch> Loader::next() {
 }
 
 double Loader::waited_seconds() const { return waited_; }
+
+PipelineCosts Loader::costs() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->costs;
+}
 
 }  // namespace lockstep

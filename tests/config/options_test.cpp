@@ -91,6 +91,22 @@ TEST(Options, ConfigFilesNameFileAndLine) {
   EXPECT_NE(fault_of("data = a\nprint-model = true\n").find("command line"), std::string::npos);
 }
 
+TEST(Options, BenchLoaderTakesATrainingRunsConfigAndItsLoaderPart) {
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path file = folder / "run.ini";
+  write_file_atomically(file, train({"--augment", "--filters", "8,16", "--prefetch", "7", "--lr", "0.5"}).to_ini());
+  const Options options = Options::parse(Command::bench_loader, {"--config", file.string(), "--seconds", "2"});
+  const LoaderConfig config = LoaderConfig::from(options);
+  EXPECT_EQ(config.prefetch, 7);
+  EXPECT_EQ(config.data, "d");
+  EXPECT_TRUE(config.augmentation.on);
+  EXPECT_EQ(config.eval_split, "none");
+  write_file_atomically(file, "shard-mib = 3\n");
+  EXPECT_THROW(Options::parse(Command::bench_loader, {"--config", file.string(), "--data", "d"}), Error)
+      << "no option of either command";
+  EXPECT_THROW(Options::parse(Command::bench_loader, {"--data", "d", "--lr", "0.5"}), Error) << "on the command line";
+}
+
 TEST(Options, TheWrittenConfigReadsBackToItself) {
   const Options options = train({"--filters", "8,16", "--augment", "--lr", "0.125", "--metric", "loss"});
   const std::string text = options.to_ini();

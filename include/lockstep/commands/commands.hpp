@@ -14,5 +14,7 @@ namespace lockstep {
 Exit preprocess_command(const std::vector<std::string>& words);
 Exit train_command(const std::vector<std::string>& words);
 Exit evaluate_command(const std::vector<std::string>& words);
+/// The first word says what is measured.
+Exit bench_command(const std::vector<std::string>& words);
 
 }  // namespace lockstep

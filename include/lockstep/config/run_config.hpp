@@ -52,6 +52,9 @@ struct LoaderConfig {
   Normalisation normalisation = Normalisation::standardise;
   std::int64_t threads = 0, prefetch = 0;  ///< threads 0: as many as compute threads
   AugmentationConfig augmentation;
+
+  /// From the options of train or of bench loader, which judges nothing.
+  static LoaderConfig from(const Options& options);
 };
 
 struct CustomCnnConfig {

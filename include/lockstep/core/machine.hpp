@@ -5,6 +5,7 @@
 // errors: where the system does not tell, the answer is the machine's number of cores.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace lockstep {
@@ -17,6 +18,13 @@ std::string host_name();
 
 /// The most memory this process has held so far, in bytes; without what it only has mapped.
 std::int64_t peak_memory_bytes();
+
+/// Seconds of processor time that this process has used so far, all threads together.
+double processor_seconds();
+
+/// Bytes that this process has read from storage so far, those already in the page cache not counted; nothing where the
+/// system does not tell.
+std::optional<std::uint64_t> bytes_from_storage();
 
 /// The affinity mask as text ("0-3,8"), to tell processes that share their cores from those with cores of their own.
 std::string affinity_mask();

@@ -19,6 +19,7 @@
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/data/image_transform.hpp"
+#include "lockstep/data/sample_pipeline.hpp"
 
 namespace lockstep {
 
@@ -55,6 +56,8 @@ class Loader {
   std::optional<Batch> next();
   /// Seconds next() has waited for batches, in all.
   double waited_seconds() const;
+  /// What reading, decoding and transforming have cost all workers so far.
+  PipelineCosts costs() const;
 
  private:
   struct State;
