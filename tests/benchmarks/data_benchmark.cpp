@@ -32,18 +32,20 @@ AugmentationConfig usual() {
 }
 
 /// Transforms of images in turn into a batch's slots, so that caches see what they see in a run.
+template <typename Value = float>
 void transform(benchmark::State& state, const AugmentationConfig& config) {
   const ImageTransform to_slot(stored, side, {{124, 116, 104}, {58, 57, 57}});
   std::vector<std::vector<std::uint8_t>> pictures;
   for (std::uint64_t i = 0; i < batch; ++i) pictures.push_back(picture(i));
   const auto slot_size = static_cast<std::size_t>(side * side * stored.channels);
-  std::vector<float> slots(batch * slot_size);
+  std::vector<Value> slots(batch * slot_size);
   ImageTransform::Scratch scratch;
   std::int64_t id = 0;
   for (auto _ : state) {
     const auto at = static_cast<std::size_t>(id) % batch;
     const Augmentation a = draw_augmentation(config, 1, 0, id++, stored.height, stored.width);
-    to_slot.apply(pictures[at], a, std::span(slots).subspan(at * slot_size, slot_size), scratch);
+    const PixelView view{pictures[at].data(), {0, 0, stored.height, stored.width}};
+    to_slot.apply(view, a, std::span(slots).subspan(at * slot_size, slot_size), scratch);
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations());
@@ -51,6 +53,9 @@ void transform(benchmark::State& state, const AugmentationConfig& config) {
 
 void crop_resize_flip_normalise(benchmark::State& state) { transform(state, usual()); }
 BENCHMARK(crop_resize_flip_normalise)->Unit(benchmark::kMicrosecond);
+
+void crop_resize_flip_to_bytes(benchmark::State& state) { transform<std::uint8_t>(state, usual()); }
+BENCHMARK(crop_resize_flip_to_bytes)->Unit(benchmark::kMicrosecond);
 
 void and_rotate(benchmark::State& state) {
   AugmentationConfig config = usual();
@@ -65,6 +70,14 @@ void and_colour_jitter(benchmark::State& state) {
   transform(state, config);
 }
 BENCHMARK(and_colour_jitter)->Unit(benchmark::kMicrosecond);
+
+void and_randaugment(benchmark::State& state) {
+  AugmentationConfig config = usual();
+  config.randaugment_ops = 2;
+  config.randaugment_magnitude = 9;
+  transform(state, config);
+}
+BENCHMARK(and_randaugment)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace lockstep
