@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "commands/ranks.hpp"
+#include "commands/shard_access.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
@@ -41,8 +42,10 @@ Exit bench_loader(const std::vector<std::string>& words) {
   return run_in_world("lockstep bench loader", [&](World& world, const Log& log) {
     const Options options = Options::parse(Command::bench_loader, words);
     if (const auto answer = answer_to_questions(options)) return say(world, *answer);
-    const RunConfig config = input_config(options, world);
+    RunConfig config = input_config(options, world);
     const Manifest manifest = shared_manifest(world, config.loader.data);
+    const ShardAccess shards(config.loader, manifest, world, log);
+    config.loader.shards = shards.folder();
     const LoaderFigures mine = measure_loader(config, manifest, world.rank(), world.size(), options.real("seconds"),
                                               log, [&world] { world.barrier(); });
     const LoaderSetting setting{manifest.store, manifest.shape, config.loader.prefetch, cores_of(world)};

@@ -72,6 +72,22 @@ std::shared_ptr<Model> load_model(const RunFolder& run, const RunRecord& record,
   return model;
 }
 
+TestTimeFlips flips_of(const Options& options) {
+  const std::string flips = options.text("test-time-flips");
+  if (flips == "none") return TestTimeFlips::none;
+  return flips == "horizontal" ? TestTimeFlips::horizontal : TestTimeFlips::both;
+}
+
+/// What was judged, as metrics.json keeps it: a score on other data, or of averaged views, must not take the place of
+/// the plain one.
+std::string judged_name(const DataSplit& split, bool same_data, const std::filesystem::path& data,
+                        const Options& options) {
+  std::string name = split.name();
+  if (!same_data) name += " of " + std::filesystem::absolute(data).lexically_normal().string();
+  if (flips_of(options) != TestTimeFlips::none) name += ", test-time flips " + options.text("test-time-flips");
+  return name;
+}
+
 void write_metrics(const RunFolder& run, const RunRecord& record, const Evaluation& evaluation,
                    const std::string& split, const std::string& weights) {
   const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
@@ -89,18 +105,15 @@ Exit evaluate_run(const Options& options, World& world, const Log& log) {
   const std::unique_ptr<Accelerator> accelerator = take_device(device_of(options), world, log);
   const std::shared_ptr<Model> model = load_model(run, record, options.text("weights"));
   if (accelerator) model->to(accelerator->device());
-  const EvaluationSettings settings{record.eval_resize, set_threads(options.integer("threads"), world), true};
+  const EvaluationSettings settings{record.eval_resize, set_threads(options.integer("threads"), world), true,
+                                    flips_of(options)};
   const RankCommunicators channels = make_rank_communicators(world, Seconds(options.real("timeout")));
   const DataSplit split(data, manifest, options.text("split"));
   const ImageTransform transform(manifest.shape, record.side, {record.mean, record.std});
   const Evaluation evaluation =
       evaluate(*model, split, transform, static_cast<std::int64_t>(record.classes.size()), settings, *channels.control);
   if (world.rank() != 0) return Exit::done;
-  // A score on other data must not take the place of one on the run's own.
-  const std::string judged =
-      same_data ? split.name()
-                : fmt::format("{} of {}", split.name(), std::filesystem::absolute(data).lexically_normal().string());
-  write_metrics(run, record, evaluation, judged, options.text("weights"));
+  write_metrics(run, record, evaluation, judged_name(split, same_data, data, options), options.text("weights"));
   fmt::print("{}", format_metrics(evaluation.metrics, record.classes));
   log.info(fmt::format("{:.1f} images/s; written to {}",
                        static_cast<double>(evaluation.metrics.samples) / evaluation.seconds, run.metrics().string()));

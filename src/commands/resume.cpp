@@ -12,11 +12,12 @@ namespace lockstep {
 namespace {
 
 /// What a resumed run may be told anew: where things lie, how fast it goes, what it keeps, when it ends.
-constexpr std::array<std::string_view, 16> free_options{
+constexpr std::array<std::string_view, 19> free_options{
     "run",        "resume",    "dry-run",          "print-model",
     "data",       "epochs",    "max-steps",        "threads",
     "prefetch",   "log-every", "checkpoint-every", "keep-checkpoints",
-    "bucket-mib", "timeout",   "loader-threads",   "device"};
+    "bucket-mib", "timeout",   "loader-threads",   "device",
+    "cache",      "stage",     "check-shards"};
 
 bool decides_the_end(std::string_view name) { return name == "epochs" || name == "max-steps"; }
 

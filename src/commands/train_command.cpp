@@ -5,6 +5,7 @@
 #include "commands/dry_run.hpp"
 #include "commands/ranks.hpp"
 #include "commands/resume.hpp"
+#include "commands/shard_access.hpp"
 #include "lockstep/comm/agreement.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
@@ -85,10 +86,14 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   const std::unique_ptr<Accelerator> accelerator = take_device(config.device, world, log);
   RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout), accelerator.get());
   require_agreement(*channels.control, "the configuration", options.to_ini());
+  ShardAccess shards(config.loader, manifest, world, log);
+  config.loader.shards = shards.folder();
   const StopSignal stop;
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
+  hooks.on_step = [&shards](std::int64_t, const StepResult&) { shards.rethrow(); };
   Trainer trainer(config, manifest, channels, log, hooks);
+  shards.opened();
   if (point.any) log.info(fmt::format("going on after {} steps", trainer.restore(point.newest)));
   point.newest.reset();  // its tensors take as much memory as model and optimiser
   log.info(opening_line(config, manifest, input, trainer.network(), world));
@@ -99,6 +104,7 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();
   const TrainingResult result = trainer.run(run_folder(config, options, record, world));
+  if (const std::string note = shards.unchecked(); !note.empty()) log.info(note);
   log.info(closing_line(config, result));
   return result.stopped ? Exit::resumable : Exit::done;
 }

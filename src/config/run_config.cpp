@@ -21,6 +21,12 @@ constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
                                     {"loss", Metric::loss}}};
 constexpr Names<DeviceKind, 2> devices{{{"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}}};
 
+constexpr Names<Sampling, 3> samplings{
+    {{"uniform", Sampling::uniform}, {"balanced", Sampling::balanced}, {"weighted", Sampling::weighted}}};
+constexpr Names<CachePolicy, 3> cache_policies{
+    {{"none", CachePolicy::none}, {"page", CachePolicy::page}, {"ram", CachePolicy::ram}}};
+constexpr Names<SlotType, 2> slot_types{{{"float32", SlotType::float32}, {"uint8", SlotType::uint8}}};
+
 void read_pair(const Options& options, std::string_view name, double (&pair)[2]) {
   const std::vector<double> values = options.reals(name);
   if (values.size() != 2 || values[0] > values[1]) {
@@ -59,6 +65,26 @@ AugmentationConfig augmentation_config(const Options& options) {
                                       "translation", "colour-jitter", "randaugment", "random-erasing"})
     options.reject_unused(name, config.on, "--augment");
   return config;
+}
+
+MixConfig mix_config(const Options& options) {
+  const MixConfig config{options.real("mixup"), options.real("cutmix"), options.real("mix-probability")};
+  options.reject_unused("mix-probability", config.on(), "--mixup or --cutmix");
+  return config;
+}
+
+/// How samples come off the disk and in which order.
+void read_access(const Options& options, LoaderConfig& config) {
+  config.sampling = kind_of(samplings, options.text("sampling"));
+  config.shuffle_window = options.integer("shuffle-window");
+  if (config.shuffle_window > 0 && config.sampling != Sampling::uniform) {
+    options.reject("shuffle-window", "repeated samples cannot be read block by block",
+                   "use --sampling uniform, or leave --shuffle-window out");
+  }
+  config.cache = kind_of(cache_policies, options.text("cache"));
+  if (options.has("stage")) config.stage = options.path("stage");
+  config.slot = kind_of(slot_types, options.text("loader-output"));
+  config.check_shards = options.text("check-shards") == "first-epoch";
 }
 
 OptimiserConfig optimiser_config(const Options& options) {
@@ -113,7 +139,7 @@ ScheduleConfig schedule_config(const Options& options) {
 
 LoaderConfig LoaderConfig::from(const Options& options) {
   LoaderConfig config;
-  config.data = options.path("data");
+  config.data = config.shards = options.path("data");
   config.train_split = options.text("train-split");
   config.eval_split = options.has("eval-split") ? options.text("eval-split") : "none";
   config.side = options.integer("side");
@@ -122,6 +148,8 @@ LoaderConfig LoaderConfig::from(const Options& options) {
   config.threads = options.integer("loader-threads");
   config.prefetch = options.integer("prefetch");
   config.augmentation = augmentation_config(options);
+  config.mix = mix_config(options);
+  read_access(options, config);
   return config;
 }
 

@@ -24,6 +24,9 @@ std::string hint_for(int code) {
       return "choose a folder you may write to, or ask its owner for the right";
     case ENOENT:
       return "check the path for a typing mistake and that the file system is mounted on this node";
+    case ENOTDIR:
+    case EEXIST:
+      return "part of the path is a file: choose another folder";
     case EMFILE:
     case ENFILE:
       return "raise the limit of open files (ulimit -n)";

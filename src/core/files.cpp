@@ -100,4 +100,14 @@ void RandomAccessFile::read(std::uint64_t offset, std::span<std::uint8_t> into) 
   read_exactly(descriptor_, path_, offset, into);
 }
 
+void RandomAccessFile::will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+  ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+}
+
+void RandomAccessFile::will_not_need(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+  constexpr std::uint64_t page = 4096;  // or a multiple; the system passes over pages that it is told of in part
+  const std::uint64_t begin = offset / page * page, end = (offset + bytes + page - 1) / page * page;
+  ::posix_fadvise(descriptor_, static_cast<off_t>(begin), static_cast<off_t>(end - begin), POSIX_FADV_DONTNEED);
+}
+
 }  // namespace lockstep

@@ -8,9 +8,62 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace lockstep {
+namespace {
+
+constexpr const char* group_root = "/sys/fs/cgroup";
+
+/// The number that follows a word in a file of the system; 0 if it is not there.
+std::int64_t field_of(const std::filesystem::path& path, const std::string& name) {
+  std::ifstream file(path);
+  std::int64_t value = 0;
+  for (std::string word; file >> word;) {
+    if (word == name && file >> value) return value;
+  }
+  return 0;
+}
+
+/// The folder of this process's control group: the one of version 2, or version 1's memory controller; empty if there
+/// is none to be seen.
+std::filesystem::path control_group() {
+  std::ifstream file("/proc/self/cgroup");
+  for (std::string line; std::getline(file, line);) {
+    const bool second = line.starts_with("0::"), first = line.find(":memory:") != std::string::npos;
+    if (!second && !first) continue;
+    const std::string path = line.substr(line.find('/'));
+    const std::filesystem::path folder = std::filesystem::path(group_root) / (second ? "" : "memory") / path.substr(1);
+    std::error_code ignored;
+    if (std::filesystem::exists(folder, ignored)) return folder;
+  }
+  return {};
+}
+
+std::filesystem::path parent_group(const std::filesystem::path& group) {
+  const std::filesystem::path parent = group.parent_path();
+  return parent.string().starts_with(group_root) && parent != group ? parent : std::filesystem::path();
+}
+
+/// What a control group leaves to its processes; a very large number if it does not limit them.
+std::int64_t allowed_by(const std::filesystem::path& group) {
+  constexpr std::int64_t no_limit = INT64_MAX;
+  for (const auto& [limit_name, used_name] :
+       {std::pair{"memory.max", "memory.current"}, std::pair{"memory.limit_in_bytes", "memory.usage_in_bytes"}}) {
+    std::int64_t limit = 0, used = 0;
+    if (!(std::ifstream(group / limit_name) >> limit)) continue;  // none, or "max"
+    if (!(std::ifstream(group / used_name) >> used)) continue;
+    const std::int64_t cached =
+        field_of(group / "memory.stat", "active_file") + field_of(group / "memory.stat", "inactive_file");
+    return limit - std::max<std::int64_t>(0, used - cached);
+  }
+  return no_limit;
+}
+
+}  // namespace
 
 std::int64_t usable_cores() {
   cpu_set_t mask;
@@ -44,6 +97,13 @@ std::optional<std::uint64_t> bytes_from_storage() {
     if (name == "read_bytes:") return value;
   }
   return std::nullopt;
+}
+
+std::int64_t available_memory_bytes() {
+  std::int64_t available = field_of("/proc/meminfo", "MemAvailable:") * 1024;
+  for (std::filesystem::path group = control_group(); !group.empty(); group = parent_group(group))
+    available = std::min(available, allowed_by(group));
+  return std::max<std::int64_t>(0, available);
 }
 
 std::string affinity_mask() {

@@ -97,11 +97,11 @@ ImageOpDraw image_op(ImageOp op, int magnitude, int sign) {
 }
 
 Augmentation draw_augmentation(const AugmentationConfig& config, std::uint64_t seed, std::int64_t epoch,
-                               std::int64_t id, std::int64_t height, std::int64_t width) {
+                               std::int64_t id, std::int64_t height, std::int64_t width, std::int32_t copy) {
   Augmentation result;
   result.crop = whole(height, width);
   if (!config.on) return result;
-  Draws draws(seed, Purpose::augmentation, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(id));
+  Draws draws(seed, Purpose::augmentation, draw_coordinate(epoch, copy), static_cast<std::uint64_t>(id));
   result.crop = draw_crop(config, draws, height, width);
   result.flip = draws.uniform() < config.flip;
   result.vertical_flip = draws.uniform() < config.vertical_flip;

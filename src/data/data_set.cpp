@@ -22,8 +22,9 @@ std::vector<std::string> joined_splits(std::string_view split) {
   }
 }
 
-DataSplit::DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split)
-    : name_(split), format_(manifest.shard_format()), first_{0} {
+DataSplit::DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split,
+                     CachePolicy cache)
+    : name_(split), format_(manifest.shard_format()), cache_(cache), first_{0} {
   for (const std::string& name : joined_splits(split)) add(folder, manifest, name);
 }
 
@@ -75,6 +76,43 @@ void DataSplit::read(std::int64_t position, std::span<std::uint8_t> into, std::u
 std::string DataSplit::whereabouts(std::int64_t position) const {
   const Place at = place(position);
   return shards_[at.shard].file().path().string() + ", sample " + std::to_string(shards_[at.shard].id(at.index));
+}
+
+void DataSplit::will_read(std::int64_t position) const {
+  const Place at = place(position);
+  const ByteRange bytes = shards_[at.shard].place(at.index);
+  // What is locked in memory is there.
+  if (cache_ != CachePolicy::ram) shards_[at.shard].file().will_need(bytes.offset, bytes.bytes);
+}
+
+void DataSplit::has_read(std::int64_t position) const {
+  const Place at = place(position);
+  const ByteRange bytes = shards_[at.shard].place(at.index);
+  if (cache_ == CachePolicy::none) shards_[at.shard].file().will_not_need(bytes.offset, bytes.bytes);
+}
+
+std::vector<Range> DataSplit::blocks(std::int64_t samples) const {
+  std::vector<Range> all;
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
+    const std::int64_t end = first_[shard + 1];
+    for (std::int64_t begin = first_[shard]; begin < end; begin += samples)
+      all.push_back({begin, std::min(end, begin + samples)});
+  }
+  return all;
+}
+
+ByteRange DataSplit::block_bytes(const Range& block) const {
+  const Place at = place(block.begin);
+  const ByteRange first = shards_[at.shard].place(at.index),
+                  last = shards_[at.shard].place(at.index + block.size() - 1);
+  return {first.offset, last.offset + last.bytes - first.offset};
+}
+
+void DataSplit::read_block(const Range& block, std::span<std::uint8_t> into) const {
+  const RandomAccessFile& file = shards_[place(block.begin).shard].file();
+  const ByteRange bytes = block_bytes(block);
+  file.read(bytes.offset, into);
+  if (cache_ == CachePolicy::none) file.will_not_need(bytes.offset, bytes.bytes);
 }
 
 std::vector<std::int64_t> DataSplit::positions_by_id() const {

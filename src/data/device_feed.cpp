@@ -7,6 +7,8 @@
 
 #include <chrono>
 
+#include "data/normalise.hpp"
+
 namespace lockstep {
 
 DeviceFeed::DeviceFeed(Source source, Copy copy, std::size_t ahead)
@@ -56,12 +58,20 @@ std::optional<Batch> DeviceFeed::next() {
   return std::move(item.batch);
 }
 
-DeviceFeed::Copy copy_to(c10::Device device) {
+DeviceFeed::Copy copy_to(c10::Device device, const ChannelScale& scale) {
   const c10::Stream stream = c10::impl::VirtualGuardImpl(device.type()).getNewStream(device);
-  return [device, stream](const Batch& batch) {
+  return [device, stream, normalise = Normaliser(scale, device)](const Batch& batch) {
     const c10::StreamGuard in_stream(stream);
-    Batch copy{batch.epoch, batch.step, batch.images.to(device, batch.images.scalar_type(), true),
-               batch.labels.to(device, batch.labels.scalar_type(), true), batch.ids};
+    const auto copied_of = [&](const at::Tensor& tensor) {
+      return tensor.defined() ? tensor.to(device, tensor.scalar_type(), true) : tensor;
+    };
+    Batch copy{batch.epoch,
+               batch.step,
+               normalise(copied_of(batch.images)),
+               copied_of(batch.labels),
+               batch.ids,
+               copied_of(batch.partner_labels),
+               copied_of(batch.own_share)};
     c10::Event copied(device.type());
     copied.record(stream);
     // Asked for rather than waited for: CUDA would spin, on a core that the loader's workers need.
@@ -73,8 +83,8 @@ DeviceFeed::Copy copy_to(c10::Device device) {
 void hand_over(const Batch& batch) {
   const c10::Device device = batch.images.device();
   const c10::Stream user = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
-  for (const at::Tensor& tensor : {batch.images, batch.labels}) {
-    if (tensor.numel() > 0) tensor.record_stream(user);
+  for (const at::Tensor& tensor : {batch.images, batch.labels, batch.partner_labels, batch.own_share}) {
+    if (tensor.defined() && tensor.numel() > 0) tensor.record_stream(user);
   }
 }
 

@@ -53,8 +53,8 @@ class DeviceFeed {
   std::thread thread_;
 };
 
-/// Copies to `device` from pinned memory, in a stream made here.
-DeviceFeed::Copy copy_to(c10::Device device);
+/// Copies to `device` from pinned memory, in a stream made here, and normalises uint8 images there.
+DeviceFeed::Copy copy_to(c10::Device device, const ChannelScale& scale);
 /// Tells the device's allocator that the calling thread's current stream uses this batch, whose memory came from the
 /// stream that copied it.
 void hand_over(const Batch& batch);

@@ -1,53 +1,99 @@
 #include "lockstep/data/loader.hpp"
 
-#include <ATen/ops/empty.h>
-
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
 
+#include "data/batch_memory.hpp"
 #include "data/device_feed.hpp"
+#include "data/normalise.hpp"
 #include "lockstep/core/stopwatch.hpp"
 
 namespace lockstep {
 namespace {
 
-/// A batch on its way: samples are handed to workers one by one, so that all of them work on the batch needed first.
+/// What one worker prepares at a time: a sample, or a pair that is mixed.
+struct Unit {
+  std::size_t sample = 0;
+  bool pair = false;                 // with the sample after it
+  std::optional<SampleUse> outside;  // the partner of a single sample, in another rank's part
+};
+
+std::vector<Unit> units_of(const BatchRequest& request) {
+  const std::size_t samples = request.positions.size();
+  std::vector<Unit> units;
+  std::size_t next = 0;
+  if (request.before) units.push_back({next++, false, request.before});
+  while (next < samples) {
+    const bool pair = request.mixed && next + 1 < samples;
+    units.push_back({next, pair, pair ? std::nullopt : request.after});
+    next += pair ? 2 : 1;
+  }
+  return units;
+}
+
+/// A batch on its way: its units are handed to workers one by one, so that all of them work on the batch needed first.
 struct Pending {
   BatchRequest request;
   Batch batch;
-  std::size_t started = 0, finished = 0;  // samples
+  std::vector<Unit> units;
+  std::size_t started = 0, finished = 0;  // units
   std::exception_ptr failure;
 
-  bool complete() const { return finished == request.positions.size(); }
-  bool exhausted() const { return started == request.positions.size(); }
+  bool complete() const { return finished == units.size(); }
+  bool exhausted() const { return started == units.size(); }
+};
+
+/// A worker's own memory.
+struct Workplace {
+  SamplePipeline::Scratch scratch;
+  std::vector<float> partner;          // a partner from another rank's part
+  std::vector<std::uint8_t> partner8;  // the same for uint8 slots
+
+  template <typename Value>
+  std::span<Value> partner_slot(std::size_t size) {
+    if constexpr (std::is_same_v<Value, float>) {
+      partner.resize(size);
+      return partner;
+    } else {
+      partner8.resize(size);
+      return partner8;
+    }
+  }
 };
 
 }  // namespace
 
 struct Loader::State {
   const DataSplit& split;
+  const StoredSamples& samples;
   const ImageTransform& transform;
-  SamplePipeline pipeline;
-  Draw draw;
+  const SamplePipeline pipeline;
+  SampleDraws draws;
   Requests requests;
-  std::size_t prefetch;
-  bool pinned;  // memory that a GPU copies from by itself
+  LoaderSettings settings;
 
   mutable std::mutex mutex;
   std::condition_variable work, ready;
   std::deque<std::shared_ptr<Pending>> queue;  // in the order of requests
-  std::vector<at::Tensor> memory;              // batch memory to be reused
+  BatchMemory memory;
   bool ended = false, stopping = false;
   std::exception_ptr request_failure;
   PipelineCosts costs;
   std::vector<std::thread> threads;
 
-  State(const DataSplit& s, const ImageTransform& t, Draw d, Requests r, std::size_t p, bool pin)
-      : split(s), transform(t), pipeline(s, t), draw(std::move(d)), requests(std::move(r)), prefetch(p), pinned(pin) {}
+  State(const DataSplit& s, const StoredSamples& bytes, const ImageTransform& t, SampleDraws d, Requests r,
+        const LoaderSettings& how)
+      : split(s),
+        samples(bytes),
+        transform(t),
+        pipeline(bytes, t),
+        draws(std::move(d)),
+        requests(std::move(r)),
+        settings(how),
+        memory(!how.device.is_cpu()) {}
   /// Joins the workers, also when the system refused to start the last of them.
   ~State() {
     stop();
@@ -65,93 +111,128 @@ struct Loader::State {
   /// The next batch on the host, or nothing after the last.
   std::optional<Batch> take();
 
-  at::Tensor fresh_memory(std::int64_t numel, at::ScalarType dtype) const {
-    return at::empty({numel}, at::TensorOptions().dtype(dtype).pinned_memory(pinned));
-  }
-
-  /// float32 [n, c, side, side] channels-last, from memory nobody else holds or fresh.
-  at::Tensor batch_memory(std::int64_t samples) {
-    const std::int64_t side = transform.side(), channels = split.shape().channels;
-    const std::int64_t wanted = samples * side * side * channels;
-    for (at::Tensor& block : memory) {
-      if (block.storage().use_count() != 1 || block.numel() < wanted) continue;
-      std::atomic_thread_fence(std::memory_order_acquire);  // what the last holder read, it has read
-      return block.narrow(0, 0, wanted).view({samples, side, side, channels}).permute({0, 3, 1, 2});
-    }
-    std::erase_if(memory, [&](const at::Tensor& block) { return block.storage().use_count() == 1; });  // all too small
-    memory.push_back(fresh_memory(wanted, at::kFloat));
-    return memory.back().view({samples, side, side, channels}).permute({0, 3, 1, 2});
-  }
-
   /// Pulls one request into the queue. With the lock held.
-  void enqueue_request() {
+  std::shared_ptr<Pending> enqueue_request() {
     try {
-      if (std::optional<BatchRequest> request = requests()) {
-        enqueue(std::move(*request));
-        return;
-      }
+      if (std::optional<BatchRequest> request = requests()) return enqueue(std::move(*request));
     } catch (...) {  // the requests' own, or no memory for the batch
       request_failure = std::current_exception();
     }
     ended = true;
     ready.notify_all();
+    return nullptr;
   }
 
-  void enqueue(BatchRequest request) {
+  std::shared_ptr<Pending> enqueue(BatchRequest request) {
     auto pending = std::make_shared<Pending>();
     pending->request = std::move(request);
-    const auto samples = static_cast<std::int64_t>(pending->request.positions.size());
-    pending->batch.epoch = pending->request.epoch;
-    pending->batch.step = pending->request.step;
-    pending->batch.images = batch_memory(samples);
-    pending->batch.labels = fresh_memory(samples, at::kLong);
-    pending->batch.ids.resize(static_cast<std::size_t>(samples));
-    queue.push_back(std::move(pending));
-    if (samples == 0) ready.notify_all();
+    pending->units = units_of(pending->request);
+    const auto n = static_cast<std::int64_t>(pending->request.positions.size());
+    Batch& batch = pending->batch;
+    batch.epoch = pending->request.epoch;
+    batch.step = pending->request.step;
+    batch.images = memory.images(n, split.shape().channels, transform.side(),
+                                 settings.slot == SlotType::uint8 ? at::kByte : at::kFloat);
+    batch.labels = memory.values(n, at::kLong);
+    batch.ids.resize(static_cast<std::size_t>(n));
+    if (pending->request.mixed) {
+      batch.partner_labels = memory.values(n, at::kLong);
+      batch.own_share = memory.values(n, at::kFloat);
+    }
+    queue.push_back(pending);
+    if (n == 0) ready.notify_all();
     work.notify_all();
+    return pending;
   }
 
-  /// The next sample to prepare; nothing when the loader stops. With the lock held.
-  std::shared_ptr<Pending> claim(std::unique_lock<std::mutex>& lock, std::size_t& sample) {
+  /// The next unit to prepare; nothing when the loader stops. With the lock held.
+  std::shared_ptr<Pending> claim(std::unique_lock<std::mutex>& lock, std::size_t& unit) {
     while (true) {
       if (stopping) return nullptr;
       for (const auto& pending : queue) {
         if (pending->exhausted()) continue;
-        sample = pending->started++;
+        unit = pending->started++;
         return pending;
       }
-      if (!ended && queue.size() < prefetch)
-        enqueue_request();
-      else
+      if (ended || std::ssize(queue) >= settings.prefetch) {
         work.wait(lock);
+        continue;
+      }
+      if (const std::shared_ptr<Pending> fresh = enqueue_request()) {
+        lock.unlock();  // hints are calls of the system
+        for (const std::int64_t position : fresh->request.positions) samples.will_read(position);
+        lock.lock();
+      }
     }
   }
 
-  void prepare(Pending& pending, std::size_t sample, SamplePipeline::Scratch& scratch) {
-    const std::int64_t position = pending.request.positions[sample];
-    const std::int64_t id = split.id(position);
-    pending.batch.ids[sample] = id;
-    pending.batch.labels.data_ptr<std::int64_t>()[sample] = split.label(position);
+  template <typename Value>
+  std::span<Value> slot(Pending& pending, std::size_t sample) const {
     const std::size_t size = transform.slot_size();
-    const std::span<float> slot(pending.batch.images.data_ptr<float>() + sample * size, size);
-    pipeline.fill(position, draw(pending.request.epoch, id), slot, scratch);
+    return {pending.batch.images.data_ptr<Value>() + sample * size, size};
+  }
+
+  template <typename Value>
+  void fill(std::int64_t epoch, const SampleUse& use, std::span<Value> slot, Workplace& place) const {
+    const Augmentation augmentation = draws.augment(epoch, split.id(use.position), use.copy);
+    pipeline.fill(use.position, augmentation, slot, place.scratch);
+    samples.has_read(use.position);
+  }
+
+  template <typename Value>
+  SampleUse fill_own(Pending& pending, std::size_t sample, Workplace& place) const {
+    const SampleUse use{pending.request.positions[sample], pending.request.copy(sample)};
+    pending.batch.ids[sample] = split.id(use.position);
+    pending.batch.labels.data_ptr<std::int64_t>()[sample] = split.label(use.position);
+    fill(pending.request.epoch, use, slot<Value>(pending, sample), place);
+    return use;
+  }
+
+  /// What a sample's partner does to it, noted in the batch.
+  Mix draw_mix(Pending& pending, std::size_t sample, const SampleUse& use, const SampleUse& partner) const {
+    const Mix mix = draws.mix(pending.request.epoch, split.id(use.position), use.copy);
+    pending.batch.partner_labels.data_ptr<std::int64_t>()[sample] = split.label(partner.position);
+    pending.batch.own_share.data_ptr<float>()[sample] = mix.own;
+    return mix;
+  }
+
+  template <typename Value>
+  void prepare(Pending& pending, const Unit& unit, Workplace& place) const {
+    const SampleUse first = fill_own<Value>(pending, unit.sample, place);
+    if (unit.pair) {
+      const SampleUse second = fill_own<Value>(pending, unit.sample + 1, place);
+      const Mix of_first = draw_mix(pending, unit.sample, first, second);
+      const Mix of_second = draw_mix(pending, unit.sample + 1, second, first);
+      mix_both(slot<Value>(pending, unit.sample), of_first, slot<Value>(pending, unit.sample + 1), of_second,
+               transform.side());
+    } else if (unit.outside) {
+      const std::span<Value> partner = place.partner_slot<Value>(transform.slot_size());
+      fill(pending.request.epoch, *unit.outside, partner, place);
+      const Mix mix = draw_mix(pending, unit.sample, first, *unit.outside);
+      mix_one<Value>(slot<Value>(pending, unit.sample), mix, partner, transform.side());
+    } else if (pending.request.mixed) {  // the last of an odd number has no partner
+      pending.batch.partner_labels.data_ptr<std::int64_t>()[unit.sample] = split.label(first.position);
+      pending.batch.own_share.data_ptr<float>()[unit.sample] = 1;
+    }
   }
 
   void run_worker() {
-    SamplePipeline::Scratch scratch;
+    Workplace place;
     std::unique_lock lock(mutex);
-    std::size_t sample = 0;
-    while (const std::shared_ptr<Pending> pending = claim(lock, sample)) {
+    std::size_t unit = 0;
+    while (const std::shared_ptr<Pending> pending = claim(lock, unit)) {
       lock.unlock();
       std::exception_ptr failure;
       try {
-        prepare(*pending, sample, scratch);
+        if (settings.slot == SlotType::uint8)
+          prepare<std::uint8_t>(*pending, pending->units[unit], place);
+        else
+          prepare<float>(*pending, pending->units[unit], place);
       } catch (...) {
         failure = std::current_exception();
       }
       lock.lock();
-      costs += scratch.costs;
-      scratch.costs = {};
+      costs += std::exchange(place.scratch.costs, {});
       if (failure) pending->failure = failure;
       ++pending->finished;
       if (pending->complete()) ready.notify_all();
@@ -175,15 +256,15 @@ std::optional<Batch> Loader::State::take() {
   return std::move(pending->batch);
 }
 
-Loader::Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests,
-               std::int64_t threads, std::int64_t prefetch, c10::Device device)
-    : state_(std::make_unique<State>(split, transform, std::move(draw), std::move(requests),
-                                     static_cast<std::size_t>(prefetch), !device.is_cpu())) {
-  for (std::int64_t i = 0; i < threads; ++i)
+Loader::Loader(const DataSplit& split, const StoredSamples& samples, const ImageTransform& transform, SampleDraws draws,
+               Requests requests, const LoaderSettings& settings)
+    : state_(std::make_unique<State>(split, samples, transform, std::move(draws), std::move(requests), settings)) {
+  for (std::int64_t i = 0; i < settings.threads; ++i)
     state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
-  if (device.is_cpu()) return;
+  if (settings.device.is_cpu()) return;
   constexpr std::size_t ahead = 2;  // one that is ready, one on its way
-  feed_ = std::make_unique<DeviceFeed>([state = state_.get()] { return state->take(); }, copy_to(device), ahead);
+  feed_ = std::make_unique<DeviceFeed>([state = state_.get()] { return state->take(); },
+                                       copy_to(settings.device, transform.scale()), ahead);
 }
 
 Loader::~Loader() { state_->stop(); }  // then the feed ends, then the workers
@@ -193,6 +274,8 @@ std::optional<Batch> Loader::next() {
   std::optional<Batch> batch = feed_ ? feed_->next() : state_->take();
   waited_ += watch.seconds();
   if (feed_ && batch) hand_over(*batch);
+  if (!feed_ && batch && state_->settings.slot == SlotType::uint8)
+    batch->images = Normaliser(state_->transform.scale(), state_->settings.device)(batch->images);
   return batch;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <mutex>
 #include <numeric>
@@ -63,22 +64,44 @@ Loader::Requests block_requests(const DataSplit& split, int rank, int ranks) {
     const auto samples = static_cast<std::int64_t>(order.size());
     const std::int64_t begin = block * evaluation_block, end = std::min(samples, begin + evaluation_block);
     if (begin >= samples) return std::nullopt;
-    BatchRequest request{0, block, {order.begin() + begin, order.begin() + end}};
+    BatchRequest request;
+    request.step = block;
+    request.positions.assign(order.begin() + begin, order.begin() + end);
     block += ranks;
     return request;
   };
 }
 
-void run_blocks(Model& model, Loader& loader, std::mutex& loader_mutex, bool with_scores, Findings& findings) {
-  const at::NoGradGuard no_grad;
+/// Axes of [n, channels, height, width] along which each further view of the images is mirrored.
+std::vector<std::vector<std::int64_t>> mirrored_axes(TestTimeFlips flips) {
+  constexpr std::int64_t height = 2, width = 3;
+  if (flips == TestTimeFlips::none) return {};
+  if (flips == TestTimeFlips::horizontal) return {{width}};
+  return {{width}, {height}, {height, width}};
+}
+
+/// Scores whose softmax is the mean of the views' probabilities; of one view, its scores as they are.
+at::Tensor scores_of(Model& model, const at::Tensor& images, TestTimeFlips flips) {
   const BatchContext context;  // evaluation
+  at::Tensor scores = model.forward(images, context);
+  const auto mirrored = mirrored_axes(flips);
+  if (mirrored.empty()) return scores;
+  scores = at::log_softmax(scores, 1);
+  for (const auto& axes : mirrored)
+    scores = at::logaddexp(scores, at::log_softmax(model.forward(images.flip(axes), context), 1));
+  return scores - std::log(static_cast<double>(mirrored.size() + 1));
+}
+
+void run_blocks(Model& model, Loader& loader, std::mutex& loader_mutex, const EvaluationSettings& settings,
+                Findings& findings) {
+  const at::NoGradGuard no_grad;
   try {
     while (true) {
       std::unique_lock lock(loader_mutex);
       const std::optional<Batch> batch = loader.next();
       lock.unlock();
       if (!batch) return;
-      findings.add(*batch, model.forward(batch->images, context), with_scores);
+      findings.add(*batch, scores_of(model, batch->images, settings.flips), settings.auc);
     }
   } catch (...) {
     const std::lock_guard lock(findings.mutex);
@@ -147,7 +170,7 @@ Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& 
                     const EvaluationSettings& settings, Communicator& communicator) {
   const Stopwatch watch;
   const ImageShape shape = split.shape();
-  const auto draw = [&](std::int64_t, std::int64_t) {
+  const auto draw = [&](std::int64_t, std::int64_t, std::int32_t) {
     Augmentation none;
     none.crop = centre_crop(shape.height, shape.width, settings.resize, transform.side());
     return none;
@@ -156,12 +179,12 @@ Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& 
   {
     const SingleThreadedKernels single;
     const c10::Device device = device_of(model);
-    Loader loader(split, transform, draw, block_requests(split, communicator.rank(), communicator.size()),
-                  settings.threads, settings.threads + 1, device);
+    Loader loader(split, split, transform, {draw, {}}, block_requests(split, communicator.rank(), communicator.size()),
+                  {settings.threads, settings.threads + 1, SlotType::float32, device});
     std::mutex loader_mutex;
     // A GPU takes one block after the other, whoever asks.
     run_on_threads(device.is_cpu() ? settings.threads : 1,
-                   [&] { run_blocks(model, loader, loader_mutex, settings.auc, findings); });
+                   [&] { run_blocks(model, loader, loader_mutex, settings, findings); });
   }
   if (findings.failure) std::rethrow_exception(findings.failure);
   const std::vector<Prediction> all = gather_predictions(findings.predictions, communicator);

@@ -64,7 +64,7 @@ std::optional<DataSplit> open_judge(const LoaderConfig& config, const Manifest& 
     if (manifest.find_split(name) == nullptr) return std::nullopt;
   }
   check_judge(config);
-  return std::optional<DataSplit>(std::in_place, config.data, manifest, config.eval_split);
+  return std::optional<DataSplit>(std::in_place, config.shards, manifest, config.eval_split, config.cache);
 }
 
 }  // namespace
@@ -73,48 +73,60 @@ TrainingInput::TrainingInput(const RunConfig& config, const Manifest& manifest, 
     : config_(config),
       packed_(manifest.shape),
       input_(plan_input(config.loader, manifest)),
-      train_(config.loader.data, manifest, config.loader.train_split),
+      train_(config.loader.shards, manifest, config.loader.train_split, config.loader.cache),
       judged_(open_judge(config.loader, manifest)),
       transform_(manifest.shape, input_.side, input_.scale),
-      plan_(train_.samples(), config.batch, config.model.batch_norm_stats.granularity()) {
+      batches_(train_, config.loader, config.batch, config.model.batch_norm_stats.granularity(), config.seed) {
   check_ranks(config, train_, ranks);
   check_labels(train_, config.loader.data);
   if (judged_) check_some_labels(*judged_, config.loader.data);
-  if (config.model.has_batch_norm()) warn_of_idle_ranks(config, plan_, ranks, log);
+  if (config.model.has_batch_norm()) warn_of_idle_ranks(config, plan(), ranks, log);
 }
 
 std::int64_t TrainingInput::steps() const {
-  const std::int64_t by_epochs = config_.epochs * plan_.steps();
+  const std::int64_t by_epochs = config_.epochs * plan().steps();
   return config_.max_steps == 0 ? by_epochs : std::min(by_epochs, config_.max_steps);
 }
 
-Augmentation TrainingInput::draw(std::int64_t epoch, std::int64_t id) const {
+Augmentation TrainingInput::augment(std::int64_t epoch, std::int64_t id, std::int32_t copy) const {
   if (config_.loader.augmentation.on)
-    return draw_augmentation(config_.loader.augmentation, config_.seed, epoch, id, packed_.height, packed_.width);
+    return draw_augmentation(config_.loader.augmentation, config_.seed, epoch, id, packed_.height, packed_.width, copy);
   Augmentation centred;
   centred.crop = centre_crop(packed_.height, packed_.width, input_.eval_resize, input_.side);
   return centred;
 }
 
+SampleDraws TrainingInput::draws() const {
+  return {[this](std::int64_t epoch, std::int64_t id, std::int32_t copy) { return augment(epoch, id, copy); },
+          [this](std::int64_t epoch, std::int64_t id, std::int32_t copy) {
+            return draw_mix(config_.loader.mix, config_.seed, epoch, id, copy, input_.side);
+          }};
+}
+
 /// The order of an epoch is made when its first request is asked for.
 Loader::Requests TrainingInput::requests(std::int64_t first, int rank, int ranks) const {
-  return [=, this, next = first, order = std::vector<std::int64_t>(),
+  return [=, this, next = first, order = EpochOrder(),
           ordered = std::int64_t{-1}]() mutable -> std::optional<BatchRequest> {
     if (next == steps()) return std::nullopt;
-    const std::int64_t epoch = next / plan_.steps(), step = next % plan_.steps();
-    if (epoch != ordered) order = shuffled_positions(train_.samples(), config_.seed, epoch);
+    const std::int64_t epoch = next / plan().steps(), step = next % plan().steps();
+    if (epoch != ordered) {
+      order = batches_.order(epoch);
+      if (blocks_) blocks_->announce(batches_.positions_read(order, step, rank, ranks));
+    }
     ordered = epoch;
-    const Range part = plan_.rank_part(step, rank, ranks);
     ++next;
-    return BatchRequest{epoch, step, {order.begin() + part.begin, order.begin() + part.end}};
+    return batches_.request(order, epoch, step, rank, ranks);
   };
 }
 
-std::unique_ptr<Loader> TrainingInput::load_from(std::int64_t first, int rank, int ranks, c10::Device device) const {
-  const std::int64_t threads = config_.loader.threads == 0 ? config_.threads : config_.loader.threads;
-  return std::make_unique<Loader>(
-      train_, transform_, [this](std::int64_t epoch, std::int64_t id) { return draw(epoch, id); },
-      requests(first, rank, ranks), threads, config_.loader.prefetch, device);
+std::unique_ptr<Loader> TrainingInput::load_from(std::int64_t first, int rank, int ranks, c10::Device device) {
+  const LoaderConfig& config = config_.loader;
+  if (!batches_.blocks().empty())
+    blocks_ = std::make_unique<BlockReader>(train_, batches_.blocks(), batches_.bytes_ahead(ranks));
+  const StoredSamples& samples = blocks_ ? static_cast<const StoredSamples&>(*blocks_) : train_;
+  const LoaderSettings settings{config.threads == 0 ? config_.threads : config.threads, config.prefetch, config.slot,
+                                device};
+  return std::make_unique<Loader>(train_, samples, transform_, draws(), requests(first, rank, ranks), settings);
 }
 
 }  // namespace lockstep

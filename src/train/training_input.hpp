@@ -8,10 +8,11 @@
 
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/log.hpp"
+#include "lockstep/data/batch_plan.hpp"
+#include "lockstep/data/block_reader.hpp"
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/data/image_transform.hpp"
 #include "lockstep/data/loader.hpp"
-#include "lockstep/data/sampler.hpp"
 #include "lockstep/train/trainer.hpp"
 
 namespace lockstep {
@@ -21,7 +22,7 @@ class TrainingInput {
   TrainingInput(const RunConfig& config, const Manifest& manifest, int ranks, const Log& log);
 
   const InputPlan& input() const { return input_; }
-  const StepPlan& plan() const { return plan_; }
+  const StepPlan& plan() const { return batches_.steps(); }
   const DataSplit& train() const { return train_; }
   /// None: nothing judges.
   const DataSplit* judged() const { return judged_ ? &*judged_ : nullptr; }
@@ -29,11 +30,13 @@ class TrainingInput {
   /// Steps of the whole run.
   std::int64_t steps() const;
 
-  /// Batches of `rank` from the step `first` of the run to its end, on `device`. The object must outlive the loader.
-  std::unique_ptr<Loader> load_from(std::int64_t first, int rank, int ranks, c10::Device device) const;
+  /// Batches of `rank` from the step `first` of the run to its end, on `device`. The object must outlive the loader;
+  /// one loader at a time.
+  std::unique_ptr<Loader> load_from(std::int64_t first, int rank, int ranks, c10::Device device);
 
  private:
-  Augmentation draw(std::int64_t epoch, std::int64_t id) const;
+  SampleDraws draws() const;
+  Augmentation augment(std::int64_t epoch, std::int64_t id, std::int32_t copy) const;
   Loader::Requests requests(std::int64_t first, int rank, int ranks) const;
 
   RunConfig config_;
@@ -42,7 +45,8 @@ class TrainingInput {
   DataSplit train_;
   std::optional<DataSplit> judged_;
   ImageTransform transform_;
-  StepPlan plan_;
+  BatchPlan batches_;
+  std::unique_ptr<BlockReader> blocks_;  // of the loader; null: samples are read one by one
 };
 
 }  // namespace lockstep

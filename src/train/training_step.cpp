@@ -6,6 +6,25 @@
 
 namespace lockstep {
 
+namespace {
+
+/// What each sample shall be: its label, or the shares of the two labels that were mixed.
+at::Tensor targets_of(const Batch& batch, std::int64_t classes) {
+  if (!batch.own_share.defined()) return batch.labels;
+  const at::Tensor own = batch.own_share.unsqueeze(1);
+  at::Tensor targets = at::zeros({batch.labels.size(0), classes}, own.options());
+  targets.scatter_add_(1, batch.labels.unsqueeze(1), own);
+  return targets.scatter_add_(1, batch.partner_labels.unsqueeze(1), 1 - own);
+}
+
+/// The label that has the larger share of each sample.
+at::Tensor main_labels(const Batch& batch) {
+  if (!batch.own_share.defined()) return batch.labels;
+  return at::where(batch.own_share.ge(0.5), batch.labels, batch.partner_labels);
+}
+
+}  // namespace
+
 TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels)
     : model_(model),
       channels_(channels),
@@ -20,11 +39,11 @@ StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double 
   const BatchContext context = context_of(batch, place);
   reducer_.begin();
   const at::Tensor logits = model_.forward(batch.images, context);
-  const at::Tensor loss_sum = cross_entropy_sum(logits, batch.labels, label_smoothing_);
+  const at::Tensor loss_sum = cross_entropy_sum(logits, targets_of(batch, logits.size(1)), label_smoothing_);
   (loss_sum / static_cast<double>(place.global_samples)).backward();
   const ExchangeStats exchange = reducer_.finish();
   optimiser_->step(lr);
-  const at::Tensor correct = logits.detach().argmax(1).eq(batch.labels).sum();
+  const at::Tensor correct = logits.detach().argmax(1).eq(main_labels(batch)).sum();
   // The one place where the host waits for a GPU: a rank that hangs is found here, by a deadline.
   channels_.gradients->settle();
   const at::Tensor found = at::stack({loss_sum.detach().to(at::kDouble), correct.to(at::kDouble)}).cpu();

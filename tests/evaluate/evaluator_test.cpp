@@ -58,6 +58,37 @@ TEST_F(Evaluators, GiveTheSameBytesForEveryNumberOfRanksAndThreads) {
   }
 }
 
+TEST_F(Evaluators, AverageTheProbabilitiesOfMirrorImages) {
+  const DataSplit split(folder_.path(), manifest_, "test");
+  const auto model = make_model(config_, {3, 8, 3}, 1);
+  const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
+  const at::NoGradGuard no_grad;
+  at::Tensor images = at::empty({5, 8, 8, 3});
+  std::vector<std::int64_t> labels;
+  ImageTransform::Scratch scratch;
+  for (std::int64_t i = 0; i < 5; ++i) {
+    std::vector<std::uint8_t> bytes(split.stored_bytes(i));
+    split.read(i, bytes);
+    Augmentation whole;
+    whole.crop = {0, 0, 8, 8};
+    transform.apply(bytes, whole, {images.data_ptr<float>() + i * 192, 192}, scratch);
+    labels.push_back(split.label(i));
+  }
+  images = images.permute({0, 3, 1, 2});
+  for (const auto& [flips, views] :
+       {std::pair{TestTimeFlips::horizontal, std::vector<std::vector<std::int64_t>>{{}, {3}}},
+        std::pair{TestTimeFlips::both, std::vector<std::vector<std::int64_t>>{{}, {3}, {2}, {2, 3}}}}) {
+    at::Tensor mean = at::zeros({5, 3});
+    for (const auto& axes : views) mean += at::softmax(model->forward(images.flip(axes), {}), 1);
+    mean /= static_cast<double>(views.size());
+    const at::Tensor chosen = mean.gather(1, at::tensor(labels).unsqueeze(1));
+    run_ranks(2, [&, flips = flips](Communicator& communicator) {
+      const Evaluation found = evaluate(*model, split, transform, 3, {8, 1, false, flips}, communicator);
+      EXPECT_NEAR(found.metrics.loss, -chosen.log().mean().item<double>(), 1e-5);
+    });
+  }
+}
+
 TEST_F(Evaluators, RefuseScoresThatAreNotFinite) {
   const DataSplit split(folder_.path(), manifest_, "train");
   const auto model = make_model(config_, {3, 8, 3}, 1);

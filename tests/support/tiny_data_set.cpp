@@ -46,6 +46,7 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
   manifest.shape = {spec.side, spec.side, spec.channels};
   manifest.mean.assign(static_cast<std::size_t>(spec.channels), 125.0);
   manifest.std.assign(static_cast<std::size_t>(spec.channels), 56.0);
+  manifest.weighted = spec.weighted;
   std::int64_t id = 0;
   for (const auto& [name, samples] :
        {std::pair{"train", spec.train}, std::pair{"validation", spec.validation}, std::pair{"test", spec.test}}) {
@@ -57,7 +58,7 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
       for (std::int64_t i = 0; i < count; ++i, ++id) {
         const std::int64_t label = id % spec.classes;
         ++split.class_counts[static_cast<std::size_t>(label)];
-        writer.add(picture(spec, id, label), static_cast<std::int32_t>(label), id);
+        writer.add(picture(spec, id, label), static_cast<std::int32_t>(label), id, static_cast<float>(id % 4));
       }
       ShardEntry entry = writer.finish();
       entry.file = file;

@@ -13,7 +13,7 @@
 #include <map>
 
 #include "lockstep/comm/run_in_world.hpp"
-#include "lockstep/data/sampler.hpp"
+#include "lockstep/data/step_plan.hpp"
 #include "lockstep/model/loss.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/model/pretrained.hpp"

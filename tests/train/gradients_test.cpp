@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "comm/rank_threads.hpp"
-#include "lockstep/data/sampler.hpp"
+#include "lockstep/data/step_plan.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/train/training_step.hpp"
 

@@ -15,6 +15,12 @@
 namespace lockstep {
 
 enum class Normalisation { standardise, unit, imagenet };
+/// How often the samples of an epoch occur: each once; every class equally often; by the samples' weights.
+enum class Sampling { uniform, balanced, weighted };
+/// What happens to shard bytes once they are read: nothing is kept, the system decides, or all are kept in memory.
+enum class CachePolicy { none, page, ram };
+/// What the loader hands over: normalised values, or pixels that the device normalises.
+enum class SlotType { float32, uint8 };
 enum class Activation { relu, gelu, silu, mish };
 enum class OptimiserKind { sgd, adam, adamw };
 enum class DeviceKind { cpu, cuda };
@@ -45,13 +51,29 @@ struct AugmentationConfig {
   double random_erasing = 0;                               ///< probability
 };
 
+/// Mixing of samples in the batch (mix-up: Zhang et al., 2018; cut-mix: Yun et al., 2019).
+struct MixConfig {
+  double mixup = 0, cutmix = 0;  ///< parameters of the Beta distribution of a sample's own share; 0: off
+  double probability = 1;        ///< that a sample is mixed at all
+
+  bool on() const { return mixup > 0 || cutmix > 0; }
+};
+
 struct LoaderConfig {
   std::filesystem::path data;
+  std::filesystem::path shards;  ///< where the shards are read: `data`, or this node's copy of it
   std::string train_split, eval_split;
   std::int64_t side = 0, eval_resize = 0;  ///< pixels; 0: as packed
   Normalisation normalisation = Normalisation::standardise;
   std::int64_t threads = 0, prefetch = 0;  ///< threads 0: as many as compute threads
   AugmentationConfig augmentation;
+  MixConfig mix;
+  Sampling sampling = Sampling::uniform;
+  std::int64_t shuffle_window = 0;  ///< samples; 0: the whole split
+  CachePolicy cache = CachePolicy::page;
+  SlotType slot = SlotType::float32;
+  std::filesystem::path stage;  ///< folder on each node that shards are copied to; empty: read in place
+  bool check_shards = true;     ///< compares their checksums while the first epoch goes on
 
   /// From the options of train or of bench loader, which judges nothing.
   static LoaderConfig from(const Options& options);

@@ -33,7 +33,14 @@ enum class Purpose : std::uint32_t {
   initial_weights = 4,
   split = 5,
   generated_images = 6,
+  mixing = 7,
 };
+
+/// The coordinate of something that happens in an epoch for the `copy`-th time, counted from 0: the epoch itself for
+/// what happens once.
+constexpr std::uint64_t draw_coordinate(std::int64_t epoch, std::int32_t copy) {
+  return static_cast<std::uint64_t>(epoch) ^ (static_cast<std::uint64_t>(copy) << 36);
+}
 
 /// Uniform double in [0, 1) from 53 of the given 64 bits.
 constexpr double unit_interval(std::uint32_t high, std::uint32_t low) {

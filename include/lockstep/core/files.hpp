@@ -46,6 +46,10 @@ class RandomAccessFile {
   const std::filesystem::path& path() const { return path_; }
   /// Fills `into` with the bytes from `offset` on; an Error if the file ends before.
   void read(std::uint64_t offset, std::span<std::uint8_t> into) const;
+  /// Hints to the system's page cache, without effect on what is read: these bytes are wanted soon (the system begins
+  /// to read them), or not again. File systems without a page cache pass them over.
+  void will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept;
+  void will_not_need(std::uint64_t offset, std::uint64_t bytes) const noexcept;
 
  private:
   std::filesystem::path path_;

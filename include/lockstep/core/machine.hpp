@@ -26,6 +26,10 @@ double processor_seconds();
 /// system does not tell.
 std::optional<std::uint64_t> bytes_from_storage();
 
+/// Bytes of memory that this process may still take: what the machine has, and what the control groups it lies in
+/// allow, page cache that would give way counted as free.
+std::int64_t available_memory_bytes();
+
 /// The affinity mask as text ("0-3,8"), to tell processes that share their cores from those with cores of their own.
 std::string affinity_mask();
 

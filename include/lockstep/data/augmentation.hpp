@@ -67,9 +67,10 @@ struct Augmentation {
   bool colours() const { return brightness != 1 || contrast != 1 || saturation != 1; }
 };
 
-/// The draw for one sample; with `config.on` false: the whole image, unchanged.
+/// The draw for one sample; with `config.on` false: the whole image, unchanged. `copy`: how often the sample occurred
+/// in the epoch before.
 Augmentation draw_augmentation(const AugmentationConfig& config, std::uint64_t seed, std::int64_t epoch,
-                               std::int64_t id, std::int64_t height, std::int64_t width);
+                               std::int64_t id, std::int64_t height, std::int64_t width, std::int32_t copy = 0);
 
 /// An operation of RandAugment at `magnitude`, 0 … strongest_magnitude; `sign`: 1 or −1, where it takes one.
 ImageOpDraw image_op(ImageOp op, int magnitude, int sign);

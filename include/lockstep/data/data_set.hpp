@@ -11,8 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "lockstep/config/run_config.hpp"
 #include "lockstep/data/manifest.hpp"
 #include "lockstep/data/shard.hpp"
+#include "lockstep/data/step_plan.hpp"
 #include "lockstep/data/stored_samples.hpp"
 
 namespace lockstep {
@@ -23,8 +25,9 @@ std::vector<std::string> joined_splits(std::string_view split);
 class DataSplit : public StoredSamples {
  public:
   /// Opens and checks all shards of `split`, which joined_splits() understands. `manifest` comes from rank 0; the
-  /// shards are read by every rank.
-  DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split);
+  /// shards are read by every rank. With CachePolicy::none the system is told to forget what has been read.
+  DataSplit(const std::filesystem::path& folder, const Manifest& manifest, std::string_view split,
+            CachePolicy cache = CachePolicy::page);
 
   const std::string& name() const { return name_; }
   std::int64_t samples() const { return first_.back(); }
@@ -37,6 +40,16 @@ class DataSplit : public StoredSamples {
   std::size_t stored_bytes(std::int64_t position) const override;
   void read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first = 0) const override;
   std::string whereabouts(std::int64_t position) const override;
+  void will_read(std::int64_t position) const override;
+  void has_read(std::int64_t position) const override;
+
+  /// Runs of neighbouring positions of one shard, at most `samples` long (>= 1), one after the other.
+  std::vector<Range> blocks(std::int64_t samples) const;
+  /// Where the stored bytes of a block lie in its shard's file: one piece.
+  ByteRange block_bytes(const Range& block) const;
+  /// Fills `into`, of block_bytes().bytes bytes.
+  void read_block(const Range& block, std::span<std::uint8_t> into) const;
+
   /// All positions, ordered by sample id.
   std::vector<std::int64_t> positions_by_id() const;
 
@@ -50,6 +63,7 @@ class DataSplit : public StoredSamples {
 
   std::string name_;
   ShardFormat format_;
+  CachePolicy cache_;
   std::vector<Shard> shards_;
   std::vector<std::int64_t> first_;  // [shard] position of its first sample; one more: the end
 };

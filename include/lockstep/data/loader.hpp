@@ -4,7 +4,7 @@
 // at most `prefetch` of them ahead. Because a request carries its epoch, prefetching runs over the ends of epochs.
 // next() is called by one thread (the trainer's); the loader owns its workers and joins them on destruction. An error
 // of a worker (a damaged shard) is thrown by the next() that would have returned its batch. Memory: (prefetch + 2)
-// batches of n·c·side·side floats, reused, plus one scratch image per worker; flat in the number of samples. For a GPU
+// batches of n·c·side·side values, reused, plus one scratch image per worker; flat in the number of samples. For a GPU
 // this memory is pinned, and a thread more copies batches ahead, which costs three batches on the device.
 #pragma once
 #include <ATen/core/Tensor.h>
@@ -17,37 +17,46 @@
 #include <vector>
 
 #include "lockstep/config/run_config.hpp"
+#include "lockstep/data/batch_plan.hpp"
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/data/image_transform.hpp"
+#include "lockstep/data/mixing.hpp"
 #include "lockstep/data/sample_pipeline.hpp"
 
 namespace lockstep {
 
 class DeviceFeed;
 
-struct BatchRequest {
-  std::int64_t epoch = 0, step = 0;
-  std::vector<std::int64_t> positions;  ///< of the split, in batch order; may be empty
-};
-
 struct Batch {
   std::int64_t epoch = 0, step = 0;
   at::Tensor images;              ///< float32 [n, channels, side, side], channels-last in memory, on the device
   at::Tensor labels;              ///< int64 [n], −1 where unknown; on the device
   std::vector<std::int64_t> ids;  ///< [n]
+  at::Tensor partner_labels{};    ///< int64 [n]: of the sample mixed in; undefined unless the request was mixed
+  at::Tensor own_share{};         ///< float32 [n]: of the sample itself, 1 if nothing is mixed in; likewise
+};
+
+/// What happens to a sample; pure functions of where it occurs.
+struct SampleDraws {
+  std::function<Augmentation(std::int64_t epoch, std::int64_t id, std::int32_t copy)> augment;
+  std::function<Mix(std::int64_t epoch, std::int64_t id, std::int32_t copy)> mix;  ///< of mixed requests alone
+};
+
+struct LoaderSettings {
+  std::int64_t threads = 1, prefetch = 1;       ///< both >= 1
+  SlotType slot = SlotType::float32;            ///< uint8: normalised when next() hands the batch out
+  c10::Device device = c10::Device(c10::kCPU);  ///< where batches are handed out
 };
 
 class Loader {
  public:
   /// Gives the next request or nothing at the end; called under a lock by the workers, in order.
   using Requests = std::function<std::optional<BatchRequest>()>;
-  /// What happens to a sample; must be pure.
-  using Draw = std::function<Augmentation(std::int64_t epoch, std::int64_t id)>;
 
-  /// `split` and `transform` must outlive the loader. `threads` >= 1, `prefetch` >= 1.
-  /// Batches are handed out on `device`.
-  Loader(const DataSplit& split, const ImageTransform& transform, Draw draw, Requests requests, std::int64_t threads,
-         std::int64_t prefetch, c10::Device device = c10::Device(c10::kCPU));
+  /// Labels and ids come from `split`, pixels from `samples`: the split itself or what reads ahead for it. All must
+  /// outlive the loader.
+  Loader(const DataSplit& split, const StoredSamples& samples, const ImageTransform& transform, SampleDraws draws,
+         Requests requests, const LoaderSettings& settings);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

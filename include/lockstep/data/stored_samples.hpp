@@ -22,6 +22,10 @@ class StoredSamples {
   virtual void read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first = 0) const = 0;
   /// Names a sample in errors: its shard and id, where there are some.
   virtual std::string whereabouts(std::int64_t position) const { return "sample " + std::to_string(position); }
+  /// A hint that this sample is read soon.
+  virtual void will_read(std::int64_t) const {}
+  /// That one use of the sample is over: what was kept for it may go.
+  virtual void has_read(std::int64_t) const {}
 };
 
 }  // namespace lockstep

@@ -19,10 +19,14 @@ namespace lockstep {
 
 inline constexpr std::int64_t evaluation_block = 32;
 
+/// Views whose probabilities are averaged: the image itself; it and its mirror image; these two upside down too.
+enum class TestTimeFlips { none, horizontal, both };
+
 struct EvaluationSettings {
   std::int64_t resize = 0;   ///< pixels: the image is resized to this, then the transform's side is cut from its centre
   std::int64_t threads = 1;  ///< blocks computed at once on this rank
   bool auc = false;          ///< gathers scores too
+  TestTimeFlips flips = TestTimeFlips::none;
 };
 
 struct Evaluation {

@@ -1,17 +1,13 @@
-// Which sample is trained on in which step by which rank: pure functions of (seed, epoch, global batch, rank, ranks).
+// Which places of an epoch's order are trained on in which step by which rank: pure functions of (samples, global
+// batch, granularity, rank, ranks).
 //
-// Every sample of a split occurs exactly once per epoch; all ranks have the same number of steps; which samples make a
-// global batch does not depend on the number of ranks. "Position" is a sample's place in its split, 0 … samples−1.
-// Time O(samples) and 8 bytes a sample for the permutation of an epoch; the rest is O(1). Thread-safe: values.
+// Every place belongs to one step and one rank; all ranks have the same number of steps; what makes a global batch does
+// not depend on the number of ranks. O(1) in time and memory. Thread-safe: a value.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 namespace lockstep {
-
-/// The order of epoch `epoch`: a uniformly random permutation of 0 … samples−1 (Fisher and Yates, with draws named by
-/// (seed, epoch)).
-std::vector<std::int64_t> shuffled_positions(std::int64_t samples, std::uint64_t seed, std::int64_t epoch);
 
 /// A half-open range of places in the epoch's order.
 struct Range {

@@ -1,20 +1,8 @@
-#include "lockstep/data/sampler.hpp"
+#include "lockstep/data/step_plan.hpp"
 
 #include <algorithm>
-#include <numeric>
-#include <utility>
-
-#include "lockstep/core/draws.hpp"
 
 namespace lockstep {
-
-std::vector<std::int64_t> shuffled_positions(std::int64_t samples, std::uint64_t seed, std::int64_t epoch) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(samples));
-  std::iota(order.begin(), order.end(), 0);
-  Draws draws(seed, Purpose::shuffle, static_cast<std::uint64_t>(epoch));
-  for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[draws.below(left)]);
-  return order;
-}
 
 StepPlan::StepPlan(std::int64_t samples, std::int64_t global_batch, std::int64_t granularity)
     : samples_(samples), global_batch_(std::min(global_batch, samples)), granularity_(granularity) {

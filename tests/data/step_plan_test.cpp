@@ -1,4 +1,4 @@
-#include "lockstep/data/sampler.hpp"
+#include "lockstep/data/step_plan.hpp"
 
 #include <gtest/gtest.h>
 
@@ -71,26 +71,6 @@ TEST(StepPlan, JoinsALastBatchOfOneToTheStepBefore) {
 TEST(StepPlan, SharesAreAsEqualAsTheyCanBe) {
   const StepPlan plan(64, 64, 1);
   for (int rank = 0; rank < 3; ++rank) EXPECT_NEAR(static_cast<double>(plan.rank_part(0, rank, 3).size()), 64 / 3.0, 1);
-}
-
-TEST(Shuffle, IsAPermutationThatChangesWithEpochAndSeedOnly) {
-  const auto first = shuffled_positions(1000, 3, 0);
-  auto sorted = first;
-  std::sort(sorted.begin(), sorted.end());
-  for (std::int64_t i = 0; i < 1000; ++i) EXPECT_EQ(sorted[static_cast<std::size_t>(i)], i);
-  EXPECT_EQ(first, shuffled_positions(1000, 3, 0));
-  EXPECT_NE(first, shuffled_positions(1000, 3, 1));
-  EXPECT_NE(first, shuffled_positions(1000, 4, 0));
-}
-
-TEST(Shuffle, PutsEverySampleEverywhere) {
-  // Place of sample 0 over 4,000 epochs of 8 samples: each place 500 ± 5 standard deviations.
-  std::vector<int> places(8);
-  for (std::int64_t epoch = 0; epoch < 4000; ++epoch) {
-    const auto order = shuffled_positions(8, 1, epoch);
-    ++places[static_cast<std::size_t>(std::find(order.begin(), order.end(), 0) - order.begin())];
-  }
-  for (const int count : places) EXPECT_NEAR(count, 500, 105);
 }
 
 }  // namespace
