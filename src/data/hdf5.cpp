@@ -9,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "data/hdf5_texts.hpp"
 #include "lockstep/core/error.hpp"
 
 namespace lockstep::hdf5 {
@@ -311,23 +312,17 @@ std::vector<float> File::read_float32(const std::string& name) const {
 }
 
 std::vector<std::string> File::read_texts(const std::string& name) const {
-  constexpr std::size_t reference_bytes = 16;  // of a string in the file: length, heap address, index
   const std::string where = where_ + ":/" + name;
   const Handle data = open_data_set(handle_.id(), name, where_);
   const Handle found(check(H5Dget_type(data.id()), "cannot read a type", where), H5Tclose);
   if (H5Tis_variable_str(found.id()) <= 0) {
     throw Error("elements are not strings", where, "the file is damaged or of another kind: pack it again");
   }
-  const Handle type = text_type(where);
-  std::vector<char*> pointers(checked_length(handle_.id(), data, reference_bytes, where), nullptr);
-  if (pointers.empty()) return {};
-  check(H5Dread(data.id(), type.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), "cannot read", where);
-  std::vector<std::string> texts;
-  texts.reserve(pointers.size());
-  for (const char* pointer : pointers) texts.emplace_back(pointer == nullptr ? "" : pointer);
-  const Handle space(check(H5Dget_space(data.id()), "cannot read a shape", where), H5Sclose);
-  H5Dvlen_reclaim(type.id(), space.id(), H5P_DEFAULT, pointers.data());
-  return texts;
+  const std::size_t count = checked_length(handle_.id(), data, text_reference_bytes, where);
+  if (count == 0) return {};
+  const auto offset = block_offset(data, where);
+  if (!offset) throw Error("chunked or compressed strings", where, "pack the data set again");
+  return read_texts_at(RandomAccessFile(where_), *offset, count);
 }
 
 std::int32_t File::read_attribute(const std::string& name) const {

@@ -76,6 +76,29 @@ TEST_F(ImageTableTest, AFingerprintWithoutAllItsNumbersIsAnError) {
   }
 }
 
+TEST_F(ImageTableTest, DamagedTextsAreAnErrorWhereverTheirBytesAreWrong) {
+  write_image_table(folder_ / "a.h5", rows(40));
+  const std::string whole = read_file(folder_ / "a.h5");
+  std::size_t heap = whole.find("GCOL");
+  int heaps = 0;
+  for (; heap != std::string::npos; heap = whole.find("GCOL", heap + 1), ++heaps) {
+    // Its signature; its size; number and size of the first text in it: other texts at the most, if no error.
+    for (const std::size_t at : {heap, heap + 8, heap + 14, heap + 16, heap + 24, heap + 31}) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x5A);
+      write_file_atomically(folder_ / "b.h5", damaged);
+      bool refused = false;
+      try {
+        EXPECT_EQ(read_image_table(folder_ / "b.h5").size(), 40u);
+      } catch (const Error&) {
+        refused = true;
+      }
+      EXPECT_TRUE(refused || at != heap);
+    }
+  }
+  EXPECT_GT(heaps, 0);
+}
+
 TEST_F(ImageTableTest, EqualRowsGiveEqualBytes) {
   write_image_table(folder_ / "a.h5", rows(3000));
   write_image_table(folder_ / "b.h5", rows(3000));
