@@ -158,8 +158,7 @@ NearPairs find_near_pairs(std::span<const Look> looks, std::int64_t threads, con
     append(all, search_piece(PieceSearch(looks, limits, piece), threads));
   const auto key = [](const NearPair& pair) { return std::pair(pair.second, pair.first); };
   std::ranges::sort(all.pairs, {}, key);
-  const auto twice = std::ranges::unique(all.pairs);  // found through several pieces
-  all.pairs.erase(twice.begin(), twice.end());
+  all.pairs.erase(std::unique(all.pairs.begin(), all.pairs.end()), all.pairs.end());  // found through several pieces
   return all;
 }
 
