@@ -53,7 +53,6 @@ class Encoder {
     jpeg_.in_color_space = grey ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(&jpeg_);
     jpeg_set_quality(&jpeg_, quality_, TRUE);
-    jpeg_.optimize_coding = TRUE;
     jpeg_.dct_method = JDCT_ISLOW;
     if (!grey && quality_ >= least_quality_of_whole_colours) {
       jpeg_.comp_info[0].h_samp_factor = 1;

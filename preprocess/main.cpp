@@ -4,12 +4,14 @@
 
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/config/options.hpp"
+#include "lockstep/core/machine.hpp"
 #include "preprocess/audit_command.hpp"
 #include "preprocess/pack.hpp"
 #include "preprocess/verify.hpp"
 
 int main(int argc, char** argv) {
   using namespace lockstep;
+  keep_large_blocks();  // pictures and shards come and go: page faults were a tenth of the time (2026-11-21)
   const std::vector<std::string> words(argv + 1, argv + argc);
   const Exit exit = run_in_world("lockstep preprocess", [&](World& world, const Log& log) {
     const Options options = Options::parse(Command::preprocess, words);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -94,39 +93,6 @@ class ShardDecoder {
 };
 
 }  // namespace
-
-void ChannelSums::add(std::span<const std::uint8_t> image, std::size_t channels) {
-  pixels += static_cast<std::int64_t>(image.size() / channels);
-  for (std::size_t c = 0; c < channels; ++c) {
-    std::int64_t sum = 0, square = 0;
-    for (std::size_t i = c; i < image.size(); i += channels) {
-      sum += image[i];
-      square += image[i] * image[i];
-    }
-    values[c] += sum;
-    squares[c] += square;
-  }
-}
-
-ChannelSums& ChannelSums::operator+=(const ChannelSums& other) {
-  pixels += other.pixels;
-  for (std::size_t c = 0; c < values.size(); ++c) {
-    values[c] += other.values[c];
-    squares[c] += other.squares[c];
-  }
-  return *this;
-}
-
-double ChannelSums::mean(std::size_t channel) const {
-  return pixels == 0 ? 0 : static_cast<double>(values[channel]) / static_cast<double>(pixels);
-}
-
-double ChannelSums::std(std::size_t channel) const {
-  if (pixels == 0) return 0;
-  const double average = mean(channel);
-  return std::sqrt(
-      std::max(0.0, static_cast<double>(squares[channel]) / static_cast<double>(pixels) - average * average));
-}
 
 PictureRequest picture_request(const ShardFormat& format, std::int64_t most_pixels) {
   const cv::Size size(static_cast<int>(format.shape.width), static_cast<int>(format.shape.height));

@@ -2,7 +2,6 @@
 //
 // Memory: a shard's bytes as they will be stored (raw, or encoded as JPEG), plus one decoded picture per thread.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 
 #include "lockstep/data/image_fingerprint.hpp"
 #include "lockstep/data/shard.hpp"
+#include "preprocess/channel_sums.hpp"
 #include "preprocess/plan.hpp"
 
 namespace lockstep::preprocess {
@@ -20,19 +20,6 @@ struct Outcome {
   std::int32_t width = 0, height = 0;  ///< of the source image; 0 if it could not be read
   std::string refusal;                 ///< empty: it is in the shard
   ImageFingerprint fingerprint{};      ///< none taken if refused
-};
-
-/// Sums over the pixels of each channel, in integers: equal for any grouping of the images.
-struct ChannelSums {
-  std::int64_t pixels = 0;
-  std::array<std::int64_t, 3> values{}, squares{};
-
-  /// `image`: rows of `channels` interleaved channels.
-  void add(std::span<const std::uint8_t> image, std::size_t channels);
-  ChannelSums& operator+=(const ChannelSums& other);
-  double mean(std::size_t channel) const;
-  /// Of the population, 0 for a constant channel.
-  double std(std::size_t channel) const;
 };
 
 struct DecodedShard {

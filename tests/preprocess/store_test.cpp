@@ -5,6 +5,7 @@
 
 #include "lockstep/data/image_table.hpp"
 #include "packing_test.hpp"
+#include "preprocess/channel_sums.hpp"
 #include "preprocess/jpeg_encoder.hpp"
 #include "preprocess/resize.hpp"
 #include "preprocess/store_choice.hpp"
@@ -82,6 +83,28 @@ TEST(JpegEncoder, BetterQualityIsNearerAndLarger) {
     largest = file.size();
   }
   EXPECT_LT(nearest, 1);
+}
+
+TEST(ChannelSums, AreThoseOfPlainLoops) {
+  for (const std::size_t channels : {1u, 3u}) {
+    for (const std::size_t pixels : {0u, 1u, 15u, 16u, 17u, 5000u, 3'200'000u}) {
+      Bytes image(pixels * channels);
+      for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * 2654435761u >> 24 | 128);
+      ChannelSums sums, expected;
+      sums.add(image, channels);
+      expected.pixels = static_cast<std::int64_t>(pixels);
+      for (std::size_t i = 0; i < image.size(); ++i) {
+        expected.values[i % channels] += image[i];
+        expected.squares[i % channels] += image[i] * image[i];
+      }
+      EXPECT_EQ(sums.pixels, expected.pixels);
+      EXPECT_EQ(sums.values, expected.values) << pixels;
+      EXPECT_EQ(sums.squares, expected.squares) << pixels;
+    }
+  }
+  ChannelSums white;
+  white.add(Bytes(3'300'000, 255), 1);  // one call whose lanes would not fit 32 bits together
+  EXPECT_EQ(white.squares[0], std::int64_t{3'300'000} * 255 * 255);
 }
 
 TEST(JpegEncoder, GreyHasOneComponent) {
