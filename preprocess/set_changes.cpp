@@ -18,10 +18,13 @@ bool holds_the_same(const ImageRow& row, const Candidate& candidate, std::int64_
                     const PictureRequest& request) {
   if (row.modified == candidate.modified) return true;
   if (!candidate.refusal.empty()) return true;  // never read
+  if (row.fingerprint.taken()) {
+    const SourceBytes bytes = source.bytes_of(number, candidate, BytesWanted::all);
+    return bytes.count == row.fingerprint.bytes && bytes.digest == row.fingerprint.content;
+  }
   try {
-    const Picture picture = source.picture(number, candidate, request);
-    return row.fingerprint.taken() && picture.source.count == row.fingerprint.bytes &&
-           picture.source.digest == row.fingerprint.content;
+    source.picture(number, candidate, request);
+    return false;  // it was refused before
   } catch (const Refusal& refusal) {
     return row.reason == refusal.what();
   }

@@ -116,9 +116,9 @@ DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPla
   return ShardDecoder(source, plan, shard, options, done).run();
 }
 
-ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
-                       const DecodedShard& decoded) {
-  ShardWriter writer(folder / shard.file, decoded.good(), plan.format, decoded.jpeg_bytes());
+std::unique_ptr<ShardWriter> write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
+                                         const DecodedShard& decoded) {
+  auto writer = std::make_unique<ShardWriter>(folder / shard.file, decoded.good(), plan.format, decoded.jpeg_bytes());
   const auto image_bytes = static_cast<std::size_t>(plan.format.shape.bytes());
   const bool raw = plan.format.store == Store::raw;
   for (std::size_t at = 0; at < shard.candidates.size(); ++at) {
@@ -127,11 +127,9 @@ ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, co
     const std::span<const std::uint8_t> image =
         raw ? std::span(decoded.pixels.get() + at * image_bytes, image_bytes) : std::span(decoded.files[at]);
     const Candidate& candidate = plan.listing.candidates[number];
-    writer.add(image, candidate.label, plan.ids[number], candidate.weight);
+    writer->add(image, candidate.label, plan.ids[number], candidate.weight);
   }
-  ShardEntry entry = writer.finish();
-  entry.file = shard.file;
-  return entry;
+  return writer;
 }
 
 }  // namespace lockstep::preprocess

@@ -49,8 +49,9 @@ PictureRequest picture_request(const ShardFormat& format, std::int64_t most_pixe
 DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
                           const std::function<void()>& done);
 
-/// Writes the good images of a shard; at least one. Returns its manifest entry. Errors: no space left …; nothing stays.
-ShardEntry write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
-                       const DecodedShard& decoded);
+/// Writes the good images of a shard; at least one. What comes back has still to be finish()ed, which makes the shard
+/// appear. Errors: no space left …; nothing stays.
+std::unique_ptr<ShardWriter> write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
+                                         const DecodedShard& decoded);
 
 }  // namespace lockstep::preprocess
