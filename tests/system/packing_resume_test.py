@@ -17,23 +17,26 @@ from support import SystemTest, command, environment, files_below, read_json
 IMAGES, ADDED = 150, 60  # of 128 × 128 pixels: 48 KiB raw, 21 a shard
 
 
-def ranks_of(process):
-    """Process numbers of lockstep-preprocess below `process`, itself included."""
-    found, parents = [], {}
+def packers_of(output):
+    """Process numbers of the ranks that pack into this folder."""
+    found = []
     for folder in pathlib.Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                words = (folder / "stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)
+                words = (folder / "cmdline").read_bytes().split(b"\0")
             except OSError:  # it has ended meanwhile
                 continue
-            parents[int(folder.name)] = (int(words[1].split()[1]), words[0].split("(", 1)[1])
-    for number, (_, name) in parents.items():
-        above = number
-        while above in parents and above != process.pid:
-            above = parents[above][0]
-        if above == process.pid and name.startswith("lockstep-prepro"):
-            found.append(number)
+            if words[0].endswith((b"/lockstep", b"/lockstep-preprocess")) and os.fsencode(output) in words:
+                found.append(int(folder.name))
     return found
+
+
+def kill(numbers):
+    for number in numbers:
+        try:
+            os.kill(number, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 class Killed(SystemTest):
@@ -61,26 +64,27 @@ class Killed(SystemTest):
         self.done(*words, ranks=ranks)
         return time.monotonic() - begin
 
-    def kill_after(self, seconds, words, ranks, draw):
+    def kill_after(self, seconds, output, words, ranks, draw):
         """Whether the kill came before the end."""
         process = subprocess.Popen(command(*words, ranks=ranks), env=environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(seconds)
+            return False
         except subprocess.TimeoutExpired:
-            numbers = ranks_of(process)
+            numbers = packers_of(output)
             draw.shuffle(numbers)
             # One rank dies and mpirun ends the other, or all die at once.
-            for number in numbers[:draw.randint(1, max(1, len(numbers)))]:
-                try:
-                    os.kill(number, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            if not numbers:
-                process.kill()
-            process.wait(60)
-            return True
-        return False
+            kill(numbers[:draw.randint(1, max(1, len(numbers)))])
+        try:
+            process.wait(10 if ranks and numbers else 0)
+        except subprocess.TimeoutExpired:  # mpirun was starting them, or waits for one that died while it started
+            process.kill()
+            process.wait()
+        while left := packers_of(output):  # nothing may still write when the next one starts
+            kill(left)
+            time.sleep(0.01)
+        return True
 
     def assert_same(self, found, expected):
         self.assertEqual(files_below(found), files_below(expected))
@@ -107,7 +111,7 @@ class Killed(SystemTest):
             output = self.folder / f"out-{round_number}"
             start(output)
             while True:
-                kills += self.kill_after(draw.uniform(0.02, seconds), words_of(output), ranks, draw)
+                kills += self.kill_after(draw.uniform(0.02, seconds), output, words_of(output), ranks, draw)
                 self.check_whole_or_absent(output, [expected, *old])
                 if draw.random() < 0.6:
                     break
