@@ -31,7 +31,18 @@ void check_length(Bytes file, std::int64_t needed, const char* format) {
   throw Refusal(fmt::format("{}: {} bytes, {} expected: the file is cut short", format, file.size(), needed));
 }
 
+/// OpenCV takes any file for DICOM that has these letters here and that its other decoders don't know, and the library
+/// for that ends the program where such a file is damaged (found by tests/fuzz).
+void refuse_dicom(Bytes file, const char* format) {
+  constexpr std::size_t place = 128;
+  constexpr std::string_view letters = "DICM";
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  if (text.size() > place && text.substr(place).starts_with(letters))
+    throw Refusal(std::string(format) + ": damaged, or DICOM, which is not supported");
+}
+
 Picture decode_by_opencv(Bytes file, Size size, int channels, const char* format) {
+  refuse_dicom(file, format);
   const cv::Mat input(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::uint8_t*>(file.data()));
   cv::Mat pixels;
   try {
@@ -143,6 +154,9 @@ Picture decode_pnm(Bytes file, const DecodeRequest& request) {
 }
 
 Picture decode_webp(Bytes file, const DecodeRequest& request) {
+  constexpr std::string_view container = "RIFF";
+  if (!std::string_view(reinterpret_cast<const char*>(file.data()), file.size()).starts_with(container))
+    throw Refusal("WebP: not in a RIFF container");
   check_length(file, std::int64_t{number(file, 4, 4, "WebP")} + 8, "WebP");
   const Size size = webp_size(file);
   check_pixels(size.width, size.height, request.most_pixels);

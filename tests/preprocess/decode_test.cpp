@@ -125,6 +125,18 @@ TEST(Decode, ExifOrientationIsApplied) {
   corner(8, -1, 0);
 }
 
+TEST(Decode, WhatOnlyLooksLikeWebpOrHidesDicomIsRefused) {
+  const std::string webp = encoded(".webp", {90, 70}, 50);
+  EXPECT_EQ(refusal(webp), "no refusal");
+  EXPECT_CONTAINS(refusal("RIFX" + webp.substr(4)), "RIFF");
+  std::string hidden = webp;
+  hidden.resize(std::max<std::size_t>(hidden.size(), 200), ' ');
+  EXPECT_CONTAINS(refusal(hidden.replace(128, 4, "DICM")), "DICOM");
+  std::string pnm = "P5 10 20 255\n" + std::string(200, 'x');
+  EXPECT_EQ(refusal(pnm), "no refusal");
+  EXPECT_CONTAINS(refusal(pnm.replace(128, 4, "DICM")), "DICOM");
+}
+
 TEST(Decode, OddImagesAsTheirManifestExpects) {
   const auto folder = test_data("odd-images");
   if (!folder) GTEST_SKIP() << "no odd-images: set LOCKSTEP_TEST_DATA";
