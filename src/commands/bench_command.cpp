@@ -44,10 +44,13 @@ Exit bench_loader(const std::vector<std::string>& words) {
     if (const auto answer = answer_to_questions(options)) return say(world, *answer);
     RunConfig config = input_config(options, world);
     const Manifest manifest = shared_manifest(world, config.loader.data);
-    const ShardAccess shards(config.loader, manifest, world, log);
+    ShardAccess shards(config.loader, manifest, world, log);
     config.loader.shards = shards.folder();
-    const LoaderFigures mine = measure_loader(config, manifest, world.rank(), world.size(), options.real("seconds"),
-                                              log, [&world] { world.barrier(); });
+    const LoaderFigures mine =
+        measure_loader(config, manifest, world.rank(), world.size(), options.real("seconds"), log, [&] {
+          shards.opened();
+          world.barrier();
+        });
     const LoaderSetting setting{manifest.store, manifest.shape, config.loader.prefetch, cores_of(world)};
     const std::vector<std::string> all = world.gather_all(to_text(mine));
     if (world.rank() != 0) return Exit::done;

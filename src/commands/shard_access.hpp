@@ -23,7 +23,7 @@ class ShardAccess {
   const std::filesystem::path& folder() const { return folder_; }
   /// Every rank has opened all shards: from now on a copy needs no name, and the checksums are looked at.
   void opened();
-  /// Throws what the check of the shards has found so far. Cheap.
+  /// Throws what the check of the shards has found so far. Cheap: after every step, and after the last.
   void rethrow();
   /// What the check came to, for the end of a run; empty if there was none or all were looked at.
   std::string unchecked() const;

@@ -86,6 +86,7 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   const std::unique_ptr<Accelerator> accelerator = take_device(config.device, world, log);
   RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout), accelerator.get());
   require_agreement(*channels.control, "the configuration", options.to_ini());
+  if (rehearses) config.loader.stage.clear();  // a rehearsal writes nothing
   ShardAccess shards(config.loader, manifest, world, log);
   config.loader.shards = shards.folder();
   const StopSignal stop;
@@ -104,6 +105,7 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();
   const TrainingResult result = trainer.run(run_folder(config, options, record, world));
+  shards.rethrow();  // what was found since the last step
   if (const std::string note = shards.unchecked(); !note.empty()) log.info(note);
   log.info(closing_line(config, result));
   return result.stopped ? Exit::resumable : Exit::done;

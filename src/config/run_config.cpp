@@ -84,7 +84,7 @@ void read_access(const Options& options, LoaderConfig& config) {
   config.cache = kind_of(cache_policies, options.text("cache"));
   if (options.has("stage")) config.stage = options.path("stage");
   config.slot = kind_of(slot_types, options.text("loader-output"));
-  config.check_shards = options.text("check-shards") == "first-epoch";
+  config.check_shards = options.has("check-shards") && options.text("check-shards") == "first-epoch";
 }
 
 OptimiserConfig optimiser_config(const Options& options) {

@@ -13,11 +13,11 @@
 namespace lockstep {
 namespace {
 
-/// One reading of a block: for the announced samples that lie in it, until the next announcement.
+/// One reading of a block, for the samples of one announcement that lie in it.
 struct Loan {
   std::size_t block = 0;
-  std::int64_t uses = 0;  // that are still to come
-  int waiting = 0;        // readers, until it is ready
+  std::int64_t unstarted = 0, unfinished = 0;  // uses
+  int waiting = 0;                             // readers, until it is ready
   bool ready = false;
   std::vector<std::uint8_t> bytes;
 };
@@ -31,7 +31,8 @@ struct BlockReader::State {
 
   mutable std::mutex mutex;
   std::condition_variable work, ready;
-  std::unordered_map<std::size_t, std::deque<std::shared_ptr<Loan>>> loans;  // of a block, the oldest first
+  std::unordered_map<std::size_t, std::deque<std::shared_ptr<Loan>>> loans;  // of a block, with uses to start
+  std::unordered_multimap<std::int64_t, std::shared_ptr<Loan>> in_use;       // by samples that are being read
   std::deque<std::shared_ptr<Loan>> to_read;                                 // in the order of first use
   std::vector<std::vector<std::uint8_t>> spare;                              // memory to be reused
   std::size_t held = 0, peak = 0;                                            // bytes of blocks read or being read
@@ -47,11 +48,24 @@ struct BlockReader::State {
     return static_cast<std::size_t>(after - blocks.begin() - 1);
   }
 
-  /// With the lock held.
-  const std::shared_ptr<Loan>& loan_of(std::int64_t position) {
+  /// A use of a sample begins. With the lock held.
+  std::shared_ptr<Loan> begin_use(std::int64_t position) {
     const auto found = loans.find(block_of(position));
     if (found == loans.end()) throw defect("a sample was read that nobody announced", "block_reader.cpp");
-    return found->second.front();
+    std::shared_ptr<Loan> loan = found->second.front();
+    if (--loan->unstarted == 0) found->second.pop_front();
+    if (found->second.empty()) loans.erase(found);
+    return loan;
+  }
+
+  /// And ends; with the last one of a reading its memory is free. With the lock held.
+  void end_use(const std::shared_ptr<Loan>& loan) {
+    if (--loan->unfinished > 0) return;
+    held -= loan->bytes.size();
+    // Two uses of one sample at the turn of an epoch may end in each other's place: then somebody still copies from
+    // these bytes, and they end with that copy.
+    if (loan.use_count() == 1) spare.push_back(std::move(loan->bytes));
+    work.notify_all();
   }
 
   std::vector<std::uint8_t> memory(std::size_t bytes) {
@@ -71,18 +85,18 @@ struct BlockReader::State {
       if (stopping) return;
       const std::shared_ptr<Loan> loan = to_read.front();
       to_read.pop_front();
-      const std::size_t bytes = split.block_bytes(blocks[loan->block]).bytes;
-      held += bytes;
-      peak = std::max(peak, held);
-      loan->bytes = memory(bytes);
-      lock.unlock();
       std::exception_ptr met;
       try {
+        const std::size_t bytes = split.block_bytes(blocks[loan->block]).bytes;
+        loan->bytes = memory(bytes);
+        held += bytes;
+        peak = std::max(peak, held);
+        lock.unlock();
         split.read_block(blocks[loan->block], loan->bytes);
       } catch (...) {
         met = std::current_exception();
       }
-      lock.lock();
+      if (!lock.owns_lock()) lock.lock();
       if (met) failure = met;
       loan->ready = true;
       waiting -= loan->waiting;  // here, not by them: they run later, and nothing more is to be read for them
@@ -118,7 +132,8 @@ void BlockReader::announce(std::span<const std::int64_t> positions) {
       state_->loans[block].push_back(loan);
       state_->to_read.push_back(loan);
     }
-    ++loan->uses;
+    ++loan->unstarted;
+    ++loan->unfinished;
   }
   state_->work.notify_all();
 }
@@ -130,7 +145,8 @@ std::size_t BlockReader::stored_bytes(std::int64_t position) const { return stat
 
 void BlockReader::read(std::int64_t position, std::span<std::uint8_t> into, std::uint64_t first) const {
   std::unique_lock lock(state_->mutex);
-  const std::shared_ptr<Loan> loan = state_->loan_of(position);
+  const std::shared_ptr<Loan> loan = state_->begin_use(position);
+  state_->in_use.emplace(position, loan);
   if (!loan->ready) {
     ++loan->waiting;
     ++state_->waiting;
@@ -140,7 +156,7 @@ void BlockReader::read(std::int64_t position, std::span<std::uint8_t> into, std:
   if (state_->failure) std::rethrow_exception(state_->failure);
   if (!loan->ready) throw Error("the reader has ended", "block reader", "");
   lock.unlock();
-  // Not locked: the block stays until has_read() of this very sample, and nobody writes to it.
+  // Not locked: the block stays until has_read() of this sample, and nobody writes to it.
   const Range& block = state_->blocks[loan->block];
   const std::uint64_t before = position == block.begin ? 0 : state_->split.block_bytes({block.begin, position}).bytes;
   const std::uint64_t bytes = state_->split.stored_bytes(position);
@@ -152,16 +168,16 @@ std::string BlockReader::whereabouts(std::int64_t position) const { return state
 
 void BlockReader::has_read(std::int64_t position) const {
   const std::lock_guard lock(state_->mutex);
-  const std::shared_ptr<Loan> loan = state_->loan_of(position);
-  if (--loan->uses > 0) return;
-  auto& of_block = state_->loans[loan->block];
-  of_block.pop_front();
-  if (of_block.empty()) state_->loans.erase(loan->block);
-  state_->held -= loan->bytes.size();
-  // At the turn of an epoch another thread may still copy from it for a use that was counted here; then it goes with
-  // that thread's copy.
-  if (loan.use_count() == 1) state_->spare.push_back(std::move(loan->bytes));
-  state_->work.notify_all();
+  const auto used = state_->in_use.find(position);
+  if (used == state_->in_use.end()) throw defect("the end of a use that has not begun", "block_reader.cpp");
+  const std::shared_ptr<Loan> loan = std::move(used->second);
+  state_->in_use.erase(used);
+  state_->end_use(loan);
+}
+
+std::size_t BlockReader::held_bytes() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->held;
 }
 
 std::size_t BlockReader::peak_bytes() const {

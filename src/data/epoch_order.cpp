@@ -40,6 +40,15 @@ std::vector<std::int64_t> window_ends(std::span<const Range> blocks, const std::
   return ends;
 }
 
+/// Places of a step that together span about eight blocks.
+std::int64_t shuffled_run(std::span<const Range> blocks, std::int64_t window, const StepPlan& plan) {
+  constexpr std::int64_t spanned = 8;
+  std::int64_t longest = 1;
+  for (const Range& block : blocks) longest = std::max(longest, block.size());
+  const std::int64_t batch = plan.step(0).size();
+  return std::clamp<std::int64_t>((spanned * longest * batch + window - 1) / window, 1, batch);
+}
+
 }  // namespace
 
 EpochOrder full_order(std::int64_t samples, std::uint64_t seed, std::int64_t epoch) {
@@ -65,9 +74,13 @@ EpochOrder window_order(std::span<const Range> blocks, std::int64_t window, cons
     shuffle(std::span(places).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), draws);
     begin = end;
   }
+  const std::int64_t run = shuffled_run(blocks, window, plan);
   for (std::int64_t step = 0; step < plan.steps(); ++step) {
     const Range range = plan.step(step);
-    std::sort(places.begin() + range.begin, places.begin() + range.end);
+    const std::span of_step(places.begin() + range.begin, places.begin() + range.end);
+    std::ranges::sort(of_step);
+    for (std::size_t at = 0; at < of_step.size(); at += static_cast<std::size_t>(run))
+      shuffle(of_step.subspan(at, std::min(of_step.size() - at, static_cast<std::size_t>(run))), draws);
   }
   EpochOrder order;
   order.positions.reserve(stream.size());

@@ -56,7 +56,8 @@ LoaderAdvice faster_reads(const LoaderFigures& f) {
 }
 
 LoaderAdvice more_prefetch(const LoaderFigures& f, const LoaderSetting& s) {
-  const double gain = 1 / (1 - f.waiting());
+  // More than twice is never won back: the order of the next epoch and the start of threads wait too.
+  const double gain = std::min(2.0, 1 / std::max(1e-3, 1 - f.waiting()));
   return {fmt::format("threads wait for room in the queue {:.0f} % of the time: --prefetch {} would give up to {:.1f}×",
                       100 * f.waiting(), 2 * s.prefetch, gain),
           gain};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/machine.hpp"
 
 namespace lockstep {
 namespace {
@@ -56,6 +57,14 @@ void check_judge(const LoaderConfig& config) {
     throw usage_error(fmt::format("split '{}' would be trained on and judge the result", judge), "--eval-split",
                       "judge on another split, or on none (--eval-split none)");
   }
+}
+
+void require_memory(std::size_t window_bytes) {
+  const auto available = static_cast<std::size_t>(available_memory_bytes());
+  if (window_bytes <= available) return;
+  throw Error(fmt::format("two windows take {} MiB on each rank, {} MiB of memory are available on {}",
+                          (window_bytes >> 20) + 1, available >> 20, host_name()),
+              "--shuffle-window", "give a smaller window, more ranks or more memory");
 }
 
 std::optional<DataSplit> open_judge(const LoaderConfig& config, const Manifest& manifest) {
@@ -121,8 +130,10 @@ Loader::Requests TrainingInput::requests(std::int64_t first, int rank, int ranks
 
 std::unique_ptr<Loader> TrainingInput::load_from(std::int64_t first, int rank, int ranks, c10::Device device) {
   const LoaderConfig& config = config_.loader;
-  if (!batches_.blocks().empty())
+  if (!batches_.blocks().empty()) {
+    require_memory(batches_.bytes_ahead(ranks));
     blocks_ = std::make_unique<BlockReader>(train_, batches_.blocks(), batches_.bytes_ahead(ranks));
+  }
   const StoredSamples& samples = blocks_ ? static_cast<const StoredSamples&>(*blocks_) : train_;
   const LoaderSettings settings{config.threads == 0 ? config_.threads : config.threads, config.prefetch, config.slot,
                                 device};

@@ -76,6 +76,7 @@ TEST_F(BlockReaders, ServeThreadsThatOverlapTheTurnOfAnEpoch) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(reader.held_bytes(), 0u) << "every block is given back, or reading ahead would end after some epochs";
 }
 
 TEST_F(BlockReaders, ThrowWhatReadingMet) {
@@ -93,10 +94,31 @@ TEST_F(BlockReaders, RefuseWhatWasNotAnnounced) {
   EXPECT_THROW(reader.read(3, bytes), Error);
 }
 
-TEST_F(BlockReaders, EndWhileSomebodyAsksForMore) {
+TEST_F(BlockReaders, EndWithBlocksThatNobodyHasRead) {
+  for (int i = 0; i < 50; ++i) {
+    BlockReader reader(split_, split_.blocks(5), 1500);
+    reader.announce(std::vector<std::int64_t>{0, 10, 20, 30});
+    if (i % 2 == 0) {
+      EXPECT_EQ(through(reader, 0), stored(0));
+    }
+  }
+}
+
+TEST_F(BlockReaders, LetASampleBeReadTwiceAtTheSameTime) {
   BlockReader reader(split_, split_.blocks(5), 100);
-  reader.announce(std::vector<std::int64_t>{0, 10, 20, 30});
-  SUCCEED() << "the destructor must not wait for samples nobody reads";
+  reader.announce(std::vector<std::int64_t>{3, 4});
+  reader.announce(std::vector<std::int64_t>{4, 3});
+  std::vector<std::uint8_t> first(reader.stored_bytes(4)), second(reader.stored_bytes(4));
+  reader.read(4, first);
+  reader.read(4, second);
+  EXPECT_EQ(first, stored(4));
+  EXPECT_EQ(second, stored(4));
+  reader.has_read(4);
+  reader.has_read(4);
+  EXPECT_EQ(through(reader, 3), stored(3));
+  EXPECT_EQ(through(reader, 3), stored(3));
+  EXPECT_EQ(reader.held_bytes(), 0u);
+  EXPECT_THROW(reader.has_read(3), Error);
 }
 
 }  // namespace

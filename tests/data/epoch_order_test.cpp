@@ -100,6 +100,17 @@ TEST(WindowOrder, GivesEachRankItsOwnPartOfAWindow) {
   EXPECT_LE(static_cast<double>(all), 1.8 * static_cast<double>(blocks.size()));
 }
 
+TEST(WindowOrder, PutsNeighboursOfABlockApart) {
+  for (const std::int64_t batch : {16, 64, 256}) {
+    const std::int64_t samples = 4096, per_block = 64, window = 1024;  // the fewest blocks that a window may have
+    const EpochOrder order = window_order(blocks_of(samples, per_block), window, StepPlan(samples, batch, 1), 1, 0);
+    int together = 0;
+    for (std::size_t i = 0; i < order.positions.size(); i += 2)
+      together += order.positions[i] / per_block == order.positions[i + 1] / per_block;
+    EXPECT_LE(together, samples / 2 / 5) << "batch " << batch << ": one pair in eight or so, all pairs if sorted";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, WindowOrders,
                          ::testing::Values(Windows{1000, 10, 100, 32}, Windows{997, 7, 130, 13}, Windows{53, 5, 17, 7},
                                            Windows{8, 3, 100, 4}, Windows{64, 1, 16, 1}, Windows{1, 1, 1, 1}));

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/data/locked_shards.hpp"
@@ -42,6 +43,15 @@ class ShardAccess : public ::testing::Test {
     ::mincore(memory, bytes, pages.data());
     ::munmap(memory, bytes);
     return static_cast<std::size_t>(std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; }));
+  }
+  /// Of this process, by the system's count.
+  static std::int64_t locked_bytes() {
+    std::ifstream status("/proc/self/status");
+    std::int64_t kib = 0;
+    for (std::string word; status >> word;) {
+      if (word == "VmLck:" && status >> kib) break;
+    }
+    return kib * 1024;
   }
   static void wait_for(const ShardCheck& check) {
     for (int i = 0; i < 500 && check.checked() < check.shards(); ++i)
@@ -141,10 +151,14 @@ TEST_F(ShardAccess, StagingSaysWhenThereIsNoRoom) {
 }
 
 TEST_F(ShardAccess, LocksShardsInMemoryAsFarAsTheSystemAllows) {
+  const fs::path shard = folder_.path() / "shards/train-00000.h5";
+  RandomAccessFile(shard).will_not_need(0, fs::file_size(shard));  // written a moment ago, so it was cached
+  const std::int64_t before = locked_bytes();
   const LockedShards locked(folder_.path(), manifest_, splits_);
   EXPECT_EQ(locked.bytes(), shard_bytes(manifest_, splits_));
-  const fs::path shard = folder_.path() / "shards/train-00000.h5";
   EXPECT_EQ(cached_pages(shard), (fs::file_size(shard) + 4095) / 4096);
+  if (!locked.locked()) GTEST_SKIP() << "this process may not lock memory (ulimit -l)";
+  EXPECT_GE(locked_bytes() - before, locked.bytes());
 }
 
 TEST_F(ShardAccess, LockingSaysWhenThereIsTooLittleMemory) {

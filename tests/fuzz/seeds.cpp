@@ -5,6 +5,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "fuzz/target.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/data/image_table.hpp"
 #include "lockstep/data/shard.hpp"
@@ -33,7 +34,7 @@ cv::Mat picture(int type) {
   cv::Mat small(5, 7, type), pixels;
   cv::RNG draws(3);
   draws.fill(small, cv::RNG::UNIFORM, 0, type == CV_16UC3 ? 65536 : 256);
-  cv::resize(small, pixels, {21, 14}, 0, 0, cv::INTER_LINEAR);
+  cv::resize(small, pixels, {fuzz::picture_width, fuzz::picture_height}, 0, 0, cv::INTER_LINEAR);
   return pixels;
 }
 
@@ -72,6 +73,11 @@ void add_pictures(Seeds& seeds) {
       seeds.add("exif", with_exif(jpeg, exif_block(little, orientation)));
       seeds.add("jpeg", "\x01" + with_exif(jpeg, exif_block(little, orientation)));
     }
+  }
+  for (const char reduction : {'\0', '\1', '\3'}) {
+    const std::string part = "\3\4\5\6";
+    seeds.add("jpeg_parts", static_cast<char>(reduction | 4) + part + jpeg);
+    seeds.add("jpeg_parts", reduction + part + encoded(".jpg", picture(CV_8UC1)));
   }
   for (const int type : {CV_8UC1, CV_8UC3, CV_8UC4, CV_16UC3})
     seeds.add("png", "\x01" + encoded(".png", picture(type)));

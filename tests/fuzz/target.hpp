@@ -19,6 +19,9 @@
 
 namespace lockstep::fuzz {
 
+/// Of the pictures among the seeds.
+inline constexpr int picture_width = 21, picture_height = 14;
+
 inline std::string_view text_of(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -9,6 +9,7 @@
 #include "lockstep/core/draws.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/data/shard.hpp"
+#include "support/jpeg_files.hpp"
 
 namespace lockstep::testing {
 namespace {
@@ -26,6 +27,11 @@ std::vector<std::uint8_t> picture(const TinyDataSet& spec, std::int64_t id, std:
     }
   }
   return bytes;
+}
+
+std::vector<std::uint8_t> stored(const TinyDataSet& spec, std::int64_t id, std::int64_t label) {
+  const std::vector<std::uint8_t> pixels = picture(spec, id, label);
+  return spec.jpeg ? encoded(pixels, {spec.side, spec.side, spec.channels}) : pixels;
 }
 
 }  // namespace
@@ -47,6 +53,7 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
   manifest.mean.assign(static_cast<std::size_t>(spec.channels), 125.0);
   manifest.std.assign(static_cast<std::size_t>(spec.channels), 56.0);
   manifest.weighted = spec.weighted;
+  manifest.store = spec.jpeg ? Store::jpeg : Store::raw;
   std::int64_t id = 0;
   for (const auto& [name, samples] :
        {std::pair{"train", spec.train}, std::pair{"validation", spec.validation}, std::pair{"test", spec.test}}) {
@@ -54,11 +61,18 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
     for (std::int64_t first = 0; first < samples; first += spec.per_shard) {
       const std::int64_t count = std::min(spec.per_shard, samples - first);
       const std::string file = fmt::format("shards/{}-{:05}.h5", name, split.shards.size());
-      ShardWriter writer(folder / file, count, manifest.shard_format());
+      std::vector<std::vector<std::uint8_t>> images;
+      std::int64_t bytes = 0;
+      for (std::int64_t i = id; i < id + count; ++i) {
+        images.push_back(stored(spec, i, i % spec.classes));
+        bytes += std::ssize(images.back());
+      }
+      ShardWriter writer(folder / file, count, manifest.shard_format(), spec.jpeg ? bytes : 0);
       for (std::int64_t i = 0; i < count; ++i, ++id) {
         const std::int64_t label = id % spec.classes;
         ++split.class_counts[static_cast<std::size_t>(label)];
-        writer.add(picture(spec, id, label), static_cast<std::int32_t>(label), id, static_cast<float>(id % 4));
+        writer.add(images[static_cast<std::size_t>(i)], static_cast<std::int32_t>(label), id,
+                   static_cast<float>(id % 4));
       }
       ShardEntry entry = writer.finish();
       entry.file = file;

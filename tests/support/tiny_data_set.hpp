@@ -26,6 +26,7 @@ struct TinyDataSet {
   std::int64_t side = 8, channels = 3, classes = 3;
   std::int64_t train = 53, validation = 17, test = 11;  ///< sizes that divide by nothing
   std::int64_t per_shard = 20;
+  bool jpeg = false;      ///< kept as JPEG files
   bool weighted = false;  ///< a sample's weight is its id modulo 4
 };
 

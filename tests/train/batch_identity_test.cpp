@@ -23,11 +23,15 @@ std::string bytes_of(const at::Tensor& tensor) {
   return {static_cast<const char*>(dense.const_data_ptr()), dense.nbytes()};
 }
 
+/// Not an option of train: how the data set is packed.
+constexpr const char* jpeg_set = "(a set of JPEG files)";
+
 class BatchIdentity : public ::testing::TestWithParam<std::map<std::string, std::string>> {
  protected:
   BatchIdentity() {
     testing::TinyDataSet spec;
     spec.weighted = true;
+    spec.jpeg = GetParam().contains(jpeg_set);
     manifest_ = testing::write_tiny_data_set(folder_.path(), spec);
   }
 
@@ -41,6 +45,7 @@ class BatchIdentity : public ::testing::TestWithParam<std::map<std::string, std:
                                            {"threads", "1"},
                                            {"loader-threads", std::to_string(threads)}};
     for (const auto& [name, value] : GetParam()) all[name] = value;
+    all.erase(jpeg_set);
     return RunConfig::from(Options::from_values(Command::train, all));
   }
 
@@ -110,6 +115,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Settings{{"sampling", "balanced"}}, Settings{{"sampling", "weighted"}},
                       Settings{{"mixup", "0.4"}}, Settings{{"cutmix", "1"}, {"batch", "10"}},
                       Settings{{"mixup", "1"}, {"cutmix", "1"}, {"mix-probability", "0.7"}, {"sampling", "weighted"}},
+                      Settings{{jpeg_set, ""}}, Settings{{jpeg_set, ""}, {"shuffle-window", "20"}, {"mixup", "1"}},
+                      Settings{{"randaugment", "2,9"}, {"random-erasing", "0.5"}},
+                      Settings{{"sampling", "balanced"}, {"mixup", "0.2"}, {"cutmix", "1"}},
+                      Settings{{"mixup", "1"}, {"batch-norm-stats", "group:3"}},
                       Settings{{"mixup", "1"}, {"shuffle-window", "20"}},
                       Settings{{"loader-output", "uint8"}, {"cutmix", "0.5"}}));
 

@@ -4,7 +4,7 @@
 // epoch: epoch_order.hpp; steps and ranks' parts: step_plan.hpp. Where samples are mixed, places 2k and 2k + 1 of a
 // step are partners, the last place of an odd step has none; a pair that falls on two ranks is made known to both.
 // Memory: a rank's copy of the epoch's order, 8 bytes a sample (12 where samples repeat), and 12 more for weighted
-// sampling. Errors: weights that the data set does not have or that add up to nothing; classes without samples.
+// sampling. Errors: weights that the data set does not have or that add up to nothing; samples without label, for balancing.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -3,7 +3,8 @@
 // A thread of its own reads the blocks that the announced samples lie in, each in one piece, in the order of their
 // first use; a block's memory is reused when its last announced sample has been used. Memory: `ahead` bytes, and beyond
 // that only what samples that are waited for need. announce() is called by one thread at a time, the rest by any. What
-// the reading thread meets, the next read() throws. Only announced samples may be read, each as often as announced.
+// the reading thread meets, the next read() throws. Only announced samples may be read, each as often as announced,
+// one read() and one has_read() each time.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,8 @@ class BlockReader : public StoredSamples {
   std::string whereabouts(std::int64_t position) const override;
   void has_read(std::int64_t position) const override;
 
+  /// Bytes of the blocks that it holds now.
+  std::size_t held_bytes() const;
   /// The most bytes it has held at a time.
   std::size_t peak_bytes() const;
 

@@ -31,7 +31,9 @@ EpochOrder full_order(std::int64_t samples, std::uint64_t seed, std::int64_t epo
 
 /// Window shuffle. `blocks`: neighbouring samples each, all samples between them; a window is the fewest blocks with at
 /// least `window` samples. Inside a step of `plan` the places follow the sequence of blocks, so that a rank's part of
-/// every step comes from about the same part of the window, whatever the number of ranks.
+/// every step comes from about the same part of the window, whatever the number of ranks; but runs of places that span
+/// some eight blocks are shuffled once more, since neighbours in a batch may be mixed or share a batch-norm group, and
+/// neighbours in a block are often of one class.
 EpochOrder window_order(std::span<const Range> blocks, std::int64_t window, const StepPlan& plan, std::uint64_t seed,
                         std::int64_t epoch);
 
