@@ -33,9 +33,11 @@ class Foreman {
   virtual std::optional<Error> leave() = 0;
 };
 
-/// What rank 0 does with the news. Called by one thread at a time, not always the same.
+/// What rank 0 does with the news.
 struct ForemanNews {
+  /// Called by one thread at a time, not always the same.
   std::function<void(const ShardRecord&)> shard_done;
+  /// Called by any number of threads at once: those that decode, and the one that hears of other ranks.
   std::function<void(std::int64_t)> images_done;
 };
 

@@ -121,7 +121,7 @@ IdxArray read_idx(const fs::path& path, std::size_t axes) {
   return array;
 }
 
-IdxSource::IdxSource(const fs::path& folder) {
+IdxSource::IdxSource(const fs::path& folder, std::int64_t most_pixels) : most_pixels_(most_pixels) {
   if (!fs::is_directory(folder)) throw Error("no such folder", folder.string(), "check --input");
   add_part(folder, "train", "train", true);
   add_part(folder, "t10k", "test", false);
@@ -147,7 +147,11 @@ void IdxSource::add_part(const fs::path& folder, const std::string& name, const 
     throw Error(fmt::format("{} images, but {} labels", part.images.shape[0], part.labels.size()),
                 images->string() + ", " + labels->filename().string(), "the two files belong to different sets");
   }
-  check_pixels(part.images.shape[2], part.images.shape[1], usual_most_pixels);
+  try {
+    check_pixels(part.images.shape[2], part.images.shape[1], most_pixels_);
+  } catch (const Refusal& refusal) {  // all images are of that size
+    throw Error(refusal.what(), images->string(), "raise --max-pixels if they are meant to be that large");
+  }
   parts_.push_back(std::move(part));
 }
 

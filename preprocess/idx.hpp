@@ -6,7 +6,7 @@
 // also with "." before "idx". Classes are named by their number, 0 to the largest label.
 // Format (yann.lecun.com/exdb/mnist): big-endian 32-bit magic 0x00000803 or 0x00000801, one 32-bit size per axis,
 // bytes. Errors: no such pair, wrong magic or element type, cut short, longer than declared, a damaged gzip, different
-// counts of images and labels, files of different image sizes. Memory: all images, 47 MB for Fashion-MNIST.
+// counts of images and labels, files of different image sizes, images of more pixels than are accepted. Memory: all images, 47 MB for Fashion-MNIST.
 #pragma once
 #include <filesystem>
 #include <span>
@@ -28,7 +28,8 @@ IdxArray read_idx(const std::filesystem::path& file, std::size_t axes);
 
 class IdxSource : public Source {
  public:
-  explicit IdxSource(const std::filesystem::path& folder);
+  /// `most_pixels`: see PackSettings.
+  explicit IdxSource(const std::filesystem::path& folder, std::int64_t most_pixels = usual_most_pixels);
 
   Listing list() override;
   Picture picture(std::int64_t id, const Candidate& candidate, const PictureRequest& request) const override;
@@ -48,6 +49,7 @@ class IdxSource : public Source {
   const Part& part_of(std::int64_t& id) const;
   std::span<const std::uint8_t> pixels_of(std::int64_t id) const;
 
+  const std::int64_t most_pixels_;
   std::vector<Part> parts_;
 };
 

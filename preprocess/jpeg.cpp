@@ -52,6 +52,7 @@ struct Segments {
   bool stray = false;                                // whether there is anything between them
   std::uint8_t frame = 0;                            // marker of the frame header: 0xC0 is baseline
   int bits = 0, components = 0;
+  int scanned = 0;  // components that the first scan holds
 };
 
 Segments segments_of(std::span<const std::uint8_t> file) {
@@ -75,6 +76,7 @@ Segments segments_of(std::span<const std::uint8_t> file) {
   }
   segments.stray |= at != before;
   segments.end = at;
+  if (at + 4 < file.size()) segments.scanned = file[at + 4];
   return segments;
 }
 
@@ -92,8 +94,8 @@ bool can_be_stored(const Segments& segments, const Header& header, int orientati
   constexpr std::uint8_t baseline = 0xC0;
   const int colours = request.channels == 1 ? TJCS_GRAY : TJCS_YCbCr;
   return cv::Size(header.width, header.height) == request.jpeg_size && !segments.stray && segments.frame == baseline &&
-         segments.bits == 8 && segments.components == request.channels && header.colour_space == colours &&
-         orientation == 1;
+         segments.bits == 8 && segments.components == request.channels && segments.scanned == segments.components &&
+         header.colour_space == colours && orientation == 1;
 }
 
 /// The strongest reduction by a power of two that keeps the shorter side at `least` pixels.

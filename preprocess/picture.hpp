@@ -18,8 +18,8 @@ struct Picture {
   cv::Mat pixels;             ///< 8 bits a channel: CV_8UC1 (grey) or CV_8UC3 (RGB, not OpenCV's BGR)
   int width = 0, height = 0;  ///< of the source image, upright; `pixels` may be a reduced version of it
   SourceBytes source{};
-  /// The source file, where it was asked for and is a JPEG that can be stored as it is: baseline, 8 bits, YCbCr or grey
-  /// with the channels asked for, upright, decoded without a warning. Else empty.
+  /// The source file, where it was asked for and is a JPEG that can be stored as it is: baseline in a single scan,
+  /// 8 bits, YCbCr or grey with the channels asked for, upright, decoded without a warning. Else empty.
   std::vector<std::uint8_t> jpeg = {};
 };
 

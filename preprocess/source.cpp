@@ -87,7 +87,7 @@ void take_times(const Source& source, Listing& listing) {
 std::unique_ptr<Source> make_source(const PackSettings& settings) {
   switch (settings.source) {
     case SourceKind::idx:
-      return std::make_unique<IdxSource>(settings.input);
+      return std::make_unique<IdxSource>(settings.input, settings.most_pixels);
     case SourceKind::generated:
       return std::make_unique<GeneratedSource>(settings.images, settings.classes, settings.seed);
     case SourceKind::csv:

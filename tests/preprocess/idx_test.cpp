@@ -96,6 +96,21 @@ TEST_F(IdxTest, CutOrDamagedGzipIsAnError) {
   EXPECT_NE(failure(), "no error");
 }
 
+TEST_F(IdxTest, TooLargeImagesAreAnErrorThatNamesTheOption) {
+  folder_.file(train_images, images(2));
+  folder_.file(train_labels, labels(2));
+  PackSettings settings;
+  settings.source = SourceKind::idx;
+  settings.input = folder_.path();
+  settings.most_pixels = 6;
+  EXPECT_EQ(failure_of([&] { make_source(settings); }), "no error");
+  settings.most_pixels = 5;
+  const std::string failure = failure_of([&] { make_source(settings); });
+  EXPECT_CONTAINS(failure, "2 × 3 pixels");
+  EXPECT_CONTAINS(failure, "raise --max-pixels");
+  EXPECT_CONTAINS(failure, train_images);
+}
+
 TEST_F(IdxTest, CountsMustAgree) {
   folder_.file(train_images, images(5));
   folder_.file(train_labels, labels(6));

@@ -1,9 +1,14 @@
 // How images are stored: JPEG files as they were or written here, the choice between them, limits of size, weights.
 #include <gtest/gtest.h>
 
+#include <cstdio>  // jpeglib.h needs it
+
+#include <jpeglib.h>
+
 #include <opencv2/imgcodecs.hpp>
 
 #include "lockstep/data/image_table.hpp"
+#include "lockstep/data/jpeg_decoder.hpp"
 #include "packing_test.hpp"
 #include "preprocess/channel_sums.hpp"
 #include "preprocess/jpeg_encoder.hpp"
@@ -24,6 +29,40 @@ cv::Mat gradient(cv::Size size) {
                                              static_cast<std::uint8_t>(90 + x + y));
   }
   return pixels;
+}
+
+/// A baseline JPEG whose components follow each other, each in a scan of its own, as cjpeg -scans writes it.
+Bytes in_three_scans(const cv::Mat& rgb) {
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* file = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &file, &size);
+  info.image_width = static_cast<JDIMENSION>(rgb.cols);
+  info.image_height = static_cast<JDIMENSION>(rgb.rows);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&info);
+  jpeg_scan_info scans[3] = {};
+  for (int c = 0; c < 3; ++c) {
+    scans[c].comps_in_scan = 1;
+    scans[c].component_index[0] = c;
+    scans[c].Se = 63;
+  }
+  info.scan_info = scans;
+  info.num_scans = 3;
+  jpeg_start_compress(&info, TRUE);
+  for (int y = 0; y < rgb.rows; ++y) {
+    JSAMPROW row = const_cast<JSAMPROW>(rgb.ptr(y));
+    jpeg_write_scanlines(&info, &row, 1);
+  }
+  jpeg_finish_compress(&info);
+  Bytes bytes(file, file + size);
+  jpeg_destroy_compress(&info);
+  std::free(file);
+  return bytes;
 }
 
 cv::Mat decoded(const Bytes& file, int channels = 3) {
@@ -146,6 +185,18 @@ TEST_F(StoreTest, UnusualFilesOfTheRightSizeAreEncodedAnew) {
     EXPECT_EQ(bytes, encode_jpeg(decoded(source(name)), 90)) << name;
   }
   EXPECT_EQ(read_image_table(folder_ / "out/images.h5").at(3).reason, "");
+}
+
+TEST_F(StoreTest, FilesOfSeveralScansAreEncodedAnew) {
+  const Bytes scans = in_three_scans(gradient({24, 24}));
+  ASSERT_EQ(decoded(scans).size(), cv::Size(24, 24));
+  folder_.file("in/a/scans.jpg", {scans.begin(), scans.end()});
+  const Manifest manifest = pack_into("out", jpeg({{"side", "24"}}));
+  const Bytes bytes = stored("out", manifest, 0);
+  EXPECT_EQ(bytes, encode_jpeg(decoded(scans), 90));
+  const PixelBox whole{0, 0, 24, 24};
+  EXPECT_NO_THROW(JpegDecoder().decode(bytes, manifest.shape, whole, 1));
+  EXPECT_THROW(JpegDecoder().decode(scans, manifest.shape, whole, 1), JpegFault) << "the loader takes one scan alone";
 }
 
 TEST_F(StoreTest, GreySetsKeepGreyFilesOnly) {
