@@ -193,6 +193,14 @@ Json balance_json(const SplitBalance& one, const Audited& of) {
 
 }  // namespace
 
+std::string examples(Finding finding, const Audit& audit, const Audited& of) {
+  const auto i = static_cast<std::size_t>(finding);
+  std::string text = fmt::format("{:<18}{:>5} {}\n", finding_names[i], audit.count(finding), finding_texts[i]);
+  add_details(text, finding, audit, of);
+  text.pop_back();  // the last line's end
+  return text;
+}
+
 std::string to_table(const Audit& audit, const Audited& of) {
   std::string text = fmt::format("{}: {} images, {} classes\n", of.data_set, audit.images, of.manifest.classes.size());
   if (audit.left_out > 0) text += fmt::format("{} duplicates were left out while packing\n", audit.left_out);
@@ -201,11 +209,7 @@ std::string to_table(const Audit& audit, const Audited& of) {
                         audit.without_fingerprint);
   }
   text += "\n";
-  for (std::size_t i = 0; i < finding_names.size(); ++i) {
-    const auto finding = static_cast<Finding>(i);
-    text += fmt::format("{:<18}{:>5} {}\n", finding_names[i], audit.count(finding), finding_texts[i]);
-    add_details(text, finding, audit, of);
-  }
+  for (std::size_t i = 0; i < finding_names.size(); ++i) text += examples(static_cast<Finding>(i), audit, of) + "\n";
   text += fmt::format("{:<18}{:>5} images smaller than the {} × {} pixels they are stored in\n", "enlarged",
                       audit.upscaled.size(), of.manifest.shape.width, of.manifest.shape.height);
   add_images(text, of, {&audit.upscaled});

@@ -25,6 +25,9 @@ struct Audited {
 std::string to_table(const Audit& audit, const Audited& of);
 std::string to_json(const Audit& audit, const Audited& of);
 
+/// One finding as the table has it: what it is, and the first ten of its images or groups, lines of text.
+std::string examples(Finding finding, const Audit& audit, const Audited& of);
+
 /// One line: "2 corrupt · 3 duplicates"; empty if there is nothing to tell.
 std::string one_line(const Audit& audit);
 

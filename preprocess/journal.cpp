@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lockstep/core/files.hpp"
+#include "preprocess/output_claim.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;
@@ -85,7 +86,8 @@ std::vector<ShardRecord> Journal::finished(const Plan& plan, const PackSettings&
   }
   std::error_code ignored;
   for (const fs::path& file : files_in(folder_)) {
-    if (!valid.contains(file) && file.filename() != settings_name) fs::remove(file, ignored);
+    if (!valid.contains(file) && file.filename() != settings_name && file.filename() != OutputClaim::file_name)
+      fs::remove(file, ignored);
   }
   return finished;
 }
@@ -97,7 +99,10 @@ std::int64_t Journal::records() const {
 
 void Journal::remove() const noexcept {
   std::error_code ignored;
-  fs::remove_all(folder_, ignored);
+  for (const fs::path& file : files_in(folder_)) {
+    if (file.filename() != OutputClaim::file_name) fs::remove_all(file, ignored);
+  }
+  fs::remove(folder_, ignored);  // fails while it is claimed
 }
 
 }  // namespace lockstep::preprocess

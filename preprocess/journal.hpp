@@ -2,11 +2,12 @@
 //
 //   .packing/settings.json        the settings that it was begun with
 //   .packing/train-00012.record   one finished shard (shard_record.hpp), written after the shard itself
+//   .packing/owner.json           who packs at the moment (output_claim.hpp), which is not the journal's
 //
 // Every file is written atomically, so a kill at any moment leaves whole records of whole shards. A record counts only
 // if its digest is that of the shard that would be packed now (plan.hpp: images by path and time of change, settings),
 // and the shard's file has the recorded size; shards of images that have changed meanwhile are packed again. The folder
-// goes when the manifest is there. keep() may be called by every rank, the rest by rank 0 alone. Errors: those of
+// goes when the manifest is there and the claim has ended. keep() may be called by every rank, the rest by rank 0 alone. Errors: those of
 // files; unreadable records are passed over.
 #pragma once
 #include <filesystem>

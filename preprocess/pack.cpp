@@ -6,10 +6,12 @@
 #include <opencv2/core/utility.hpp>
 
 #include "lockstep/comm/core_share.hpp"
+#include "lockstep/core/files.hpp"
 #include "preprocess/audit_command.hpp"
 #include "preprocess/audit_report.hpp"
 #include "preprocess/class_names.hpp"
 #include "preprocess/drop_duplicates.hpp"
+#include "preprocess/output_claim.hpp"
 #include "preprocess/output_folder.hpp"
 #include "preprocess/packing_result.hpp"
 #include "preprocess/progress.hpp"
@@ -61,6 +63,8 @@ class Packer {
  private:
   /// On rank 0, before any other rank touches the file system; what it throws ends the run. False: nothing to do.
   bool prepare() {
+    OutputClaim::check(settings_.output);  // before much is read
+    manifest_seen_ = manifest_text();
     source_ = make_source(settings_);
     Listing listing = named_listing();
     take_times(*source_, listing);
@@ -125,17 +129,16 @@ class Packer {
     listing = with_labels_of(std::move(listing), before_.classes);
     check_settings_of_set(listing);
     const InputChanges changes = input_changes(before_, rows_before_, listing, *source_, settings_.most_pixels);
-    if (changes.none() && before_.settings.contains("weights") &&
-        before_.settings.at("weights") != weights_digest(listing)) {
-      throw Error("a data set is here already, with other weights of its samples", settings_.output.string(),
-                  "choose another --output, or remove this one first");
-    }
+    if (!changes.none()) check_input_of_set(changes);
+    check_weights_of_set(listing);
     if (changes.none()) {
-      journal_.remove();  // of a packing that was killed at its very end
+      if (std::filesystem::exists(settings_.output / journal_folder)) {  // a packing was killed at its very end
+        claim();
+        journal_.remove();
+      }
       log_.info(fmt::format("nothing to do: all {} images are packed already · {}", images, settings_.output.string()));
       return false;
     }
-    check_input_of_set(changes);
     plan_ = make_added_plan(std::move(listing), settings_, before_, rows_before_);
     announce_classes();
     begin();
@@ -171,6 +174,15 @@ class Packer {
                     : "choose another --output, or remove this one first");
   }
 
+  /// Weights lie in the shards that are there, so what is added cannot change them.
+  void check_weights_of_set(const Listing& listing) const {
+    const auto weights = before_.settings.find("weights");
+    if (weights == before_.settings.end() || weights->second == weights_digest(listing, &rows_before_)) return;
+    throw Error("a data set is here already, with other weights of its samples", settings_.output.string(),
+                settings_.add ? "give the images that are in it the weights they had, or pack a new data set"
+                              : "choose another --output, or remove this one first");
+  }
+
   void announce_classes() const {
     const auto old = before_.classes.size();
     const std::vector<std::string> fresh(plan_.listing.classes.begin() + static_cast<std::ptrdiff_t>(old),
@@ -187,6 +199,7 @@ class Packer {
 
   /// Takes over what an earlier try has finished, and makes room for the rest.
   void begin() {
+    claim();
     const SettingTexts now = settings_that_count(summary_with(plan_.listing), plan_.format);
     const std::int64_t recorded = journal_.records();
     if (const auto begun = journal_.settings(); begun && recorded > 0 && *begun != now) {
@@ -197,11 +210,27 @@ class Packer {
     }
     finished_ = journal_.finished(plan_, settings_);
     std::set<std::string> keep = files_of_set();
+    for (const ShardPlan& shard : plan_.shards) {
+      if (keep.contains(shard.file)) throw defect("a new shard has the name of one that is there", shard.file);
+    }
     for (const ShardRecord& record : finished_) keep.insert(record.entry.file);
     find_open_shards();
     output_.prepare(plan_.disk_bytes(open_), keep);
     journal_.begin(now);
     announce(recorded - std::ssize(finished_));
+  }
+
+  void claim() {
+    claim_.emplace(settings_.output);
+    if (manifest_text() == manifest_seen_) return;
+    throw Error("another packing has ended here meanwhile", settings_.output.string(),
+                "give the command again: it will see what is there now");
+  }
+
+  /// Empty: there is no data set.
+  std::string manifest_text() const {
+    const std::filesystem::path file = settings_.output / Manifest::file_name;
+    return std::filesystem::exists(file) ? read_file(file) : "";
   }
 
   void find_open_shards() {
@@ -217,7 +246,7 @@ class Packer {
     for (const SplitEntry& split : before_.splits) {
       for (const ShardEntry& shard : split.shards) files.insert(shard.file);
     }
-    if (!files.empty()) files.insert({image_table_name, std::string(Manifest::file_name)});
+    if (!files.empty()) files.insert({image_table_name, std::string(Manifest::file_name), audit_file_name});
     return files;
   }
 
@@ -290,6 +319,7 @@ class Packer {
     }
     if (const auto failure = caught([&] {
           write_image_table(settings_.output / image_table_name, result.rows());
+          std::filesystem::remove(settings_.output / audit_file_name);  // of the set as it was
           manifest.save(settings_.output);
         })) {
       fail(*failure);
@@ -304,13 +334,19 @@ class Packer {
     return settings;
   }
 
+  /// What --fail-on refuses is named here: nothing will be left to audit.
   void check_findings(Manifest& manifest, const std::vector<ImageRow>& rows) const {
     const Audit found = audit(rows, manifest, threads());
     manifest.findings = found.counts();
     const std::string line = one_line(found), folder = settings_.output.string();
-    if (!line.empty()) log_.info(fmt::format("{} · listed by lockstep preprocess --audit {}", line, folder));
+    for (const Finding finding : settings_.fail_on) {
+      if (found.count(finding) > 0) log_.warning(examples(finding, found, {folder, rows, manifest}));
+    }
     refuse_findings(manifest.findings, settings_.fail_on, folder,
-                    "nothing is kept of it: pack without --fail-on, and --audit lists them");
+                    before_.splits.empty()
+                        ? "nothing is kept of it: remove what is listed above, or pack without --fail-on"
+                        : "nothing is added: remove what is listed above, or add without --fail-on");
+    if (!line.empty()) log_.info(fmt::format("{} · listed by lockstep preprocess --audit {}", line, folder));
   }
 
   void check_training(const Manifest& manifest) const {
@@ -359,6 +395,8 @@ class Packer {
   std::unique_ptr<Source> source_;
   Plan plan_;
   // Of rank 0:
+  std::optional<OutputClaim> claim_;   // from begin() to the end
+  std::string manifest_seen_;          // what the plan was made beside
   Manifest before_;                    // of the data set that is there
   std::vector<ImageRow> rows_before_;  // the same; work() takes them
   std::vector<ShardRecord> finished_;  // by an earlier try

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -39,6 +41,27 @@ void add_shards(std::vector<ShardPlan>& shards, const std::string& split, const 
 
 std::size_t images_per_shard(const Plan& plan, const PackSettings& settings) {
   return static_cast<std::size_t>(std::max<std::int64_t>(1, settings.shard_bytes / plan.format.shape.bytes()));
+}
+
+/// Behind all files of the split: shards without a sample are in no manifest, so their numbers may have gaps.
+std::size_t next_number(const SplitEntry* there) {
+  std::size_t next = 0;
+  if (there == nullptr) return next;
+  for (const ShardEntry& shard : there->shards) {
+    const std::string stem = std::filesystem::path(shard.file).stem().string();
+    std::size_t number = 0;
+    std::from_chars(stem.data() + stem.rfind('-') + 1, stem.data() + stem.size(), number);
+    next = std::max(next, number + 1);
+  }
+  return next;
+}
+
+SplitCounts counts_of(const std::vector<ImageRow>& rows) {
+  SplitCounts counts;
+  for (const ImageRow& row : rows) {
+    if (row.status == status_ok) ++counts[row.label][row.split];
+  }
+  return counts;
 }
 
 /// The shares that are still to be cut: none of a split that the source gives to any image.
@@ -142,15 +165,14 @@ Plan make_added_plan(Listing listing, const PackSettings& settings, const Manife
     plan.splits.push_back(old ? rows[static_cast<std::size_t>(row->second)].split : "");
   }
   const SplitShares shares = open_shares(plan.listing.candidates, settings.shares);
-  const std::vector<std::string> splits = assign_splits(fresh, shares, settings.seed);
+  const std::vector<std::string> splits = assign_splits(fresh, shares, settings.seed, counts_of(rows));
   SplitMembers members(split_before);
   for (std::size_t i = 0; i < splits.size(); ++i) {
     plan.splits[static_cast<std::size_t>(numbers[i])] = splits[i];
     if (!splits[i].empty()) members[splits[i]].push_back(numbers[i]);
   }
   for (const auto& [split, candidates] : members) {
-    const SplitEntry* there = before.find_split(split);
-    add_shards(plan.shards, split, candidates, images_per_shard(plan, settings), there ? there->shards.size() : 0);
+    add_shards(plan.shards, split, candidates, images_per_shard(plan, settings), next_number(before.find_split(split)));
   }
   return plan;
 }
@@ -180,7 +202,7 @@ std::string shard_digest(const Plan& plan, const ShardPlan& shard, const PackSet
   for (const std::int64_t number : shard.candidates) {
     const Candidate& candidate = plan.listing.candidates[static_cast<std::size_t>(number)];
     digest.add(plan.ids[static_cast<std::size_t>(number)]).add(candidate.path).add(candidate.modified);
-    digest.add(candidate.label).add(candidate.weight);
+    digest.add(candidate.bytes).add(candidate.label).add(candidate.weight);
   }
   return digest.hex();
 }

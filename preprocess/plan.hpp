@@ -43,16 +43,16 @@ struct Plan {
 /// Errors: no image to train on; of unlabelled sources, no image at all.
 Plan make_plan(Listing listing, const PackSettings& settings);
 
-/// What --add will pack: the candidates that `rows` do not have, in shards behind those of `before`, their ids behind
-/// the rows. Splits that the source gives are kept; the others are cut from the new images alone, by the rule of
-/// split.hpp as it applies to the whole listing. `listing`: its labels are those of `before`, see with_labels_of().
+/// What --add will pack: the candidates that `rows` do not have, in shards numbered behind those of `before`, their ids behind
+/// the rows. Splits that the source gives are kept; the others are cut by the rule of split.hpp, so that
+/// old and new images together have the shares. `listing`: its labels are those of `before`, see with_labels_of().
 Plan make_added_plan(Listing listing, const PackSettings& settings, const Manifest& before,
                      const std::vector<ImageRow>& rows);
 
 /// The listing with its classes in the order of `classes`, new ones behind them, and its labels renumbered.
 Listing with_labels_of(Listing listing, const std::vector<std::string>& classes);
 
-/// Digest of all that decides about a shard's bytes: its images (by path, time of change, label, weight, id), the
+/// Digest of all that decides about a shard's bytes: its images (by path, time of change, size, label, weight, id), the
 /// format, and how images are decoded and fitted.
 std::string shard_digest(const Plan& plan, const ShardPlan& shard, const PackSettings& settings);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "lockstep/core/digest.hpp"
 #include "preprocess/shard_job.hpp"
@@ -16,7 +17,9 @@ namespace {
 
 bool holds_the_same(const ImageRow& row, const Candidate& candidate, std::int64_t number, const Source& source,
                     const PictureRequest& request) {
-  if (row.modified == candidate.modified) return true;
+  // A copy that keeps the times of files is seen by its size.
+  const bool same_size = candidate.bytes == 0 || !row.fingerprint.taken() || candidate.bytes == row.fingerprint.bytes;
+  if (row.modified == candidate.modified && same_size) return true;
   if (!candidate.refusal.empty()) return true;  // never read
   if (row.fingerprint.taken()) {
     const SourceBytes bytes = source.bytes_of(number, candidate, BytesWanted::all);
@@ -96,9 +99,15 @@ InputChanges input_changes(const Manifest& manifest, const std::vector<ImageRow>
   return changes;
 }
 
-std::string weights_digest(const Listing& listing) {
+std::string weights_digest(const Listing& listing, const std::vector<ImageRow>* rows) {
+  std::unordered_set<std::string_view> wanted;
+  if (rows != nullptr) {
+    for (const ImageRow& row : *rows) wanted.insert(row.path);
+  }
   std::vector<std::pair<std::string_view, float>> weights;
-  for (const Candidate& candidate : listing.candidates) weights.emplace_back(candidate.path, candidate.weight);
+  for (const Candidate& candidate : listing.candidates) {
+    if (rows == nullptr || wanted.contains(candidate.path)) weights.emplace_back(candidate.path, candidate.weight);
+  }
   std::ranges::sort(weights);
   Digest digest;
   for (const auto& [path, weight] : weights) digest.add(path).add(weight);

@@ -1,8 +1,8 @@
 // What has changed since a data set was packed: its settings, and the images of its input. Rank 0 alone.
 //
 // Images are known by their path. One counts as changed if its class, its given split or its refusal differ, or if its
-// file was written since and now holds other bytes: it is read only then. Where it could not be read before, it must
-// fail in the same words. Memory: some 100 bytes an image.
+// file was written since or has another size, and now holds other bytes: it is read only then. Where it could not be
+// read before, it must fail in the same words. Memory: some 100 bytes an image.
 #pragma once
 #include <map>
 #include <string>
@@ -34,7 +34,7 @@ struct InputChanges {
 InputChanges input_changes(const Manifest& manifest, const std::vector<ImageRow>& rows, const Listing& listing,
                            const Source& source, std::int64_t most_pixels);
 
-/// Digest of the weights of all images, in the order of their paths.
-std::string weights_digest(const Listing& listing);
+/// Digest of the weights of all images, in the order of their paths; of those alone that `rows` have, if there are any.
+std::string weights_digest(const Listing& listing, const std::vector<ImageRow>* rows = nullptr);
 
 }  // namespace lockstep::preprocess

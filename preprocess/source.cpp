@@ -19,7 +19,7 @@ std::string Listing::to_bytes() const {
   std::vector<std::string> paths, splits, refusals;
   std::vector<std::int32_t> labels;
   std::vector<float> weights;  // empty where there are none
-  std::vector<std::int64_t> times;
+  std::vector<std::int64_t> times, sizes;
   nlohmann::json duplicates = nlohmann::json::array();  // [candidate, duplicate_of], few
   for (const Candidate& candidate : candidates) {
     paths.push_back(candidate.path);
@@ -27,13 +27,14 @@ std::string Listing::to_bytes() const {
     refusals.push_back(candidate.refusal);
     labels.push_back(candidate.label);
     times.push_back(candidate.modified);
+    sizes.push_back(candidate.bytes);
     if (weighted) weights.push_back(candidate.weight);
     if (candidate.duplicate_of >= 0) duplicates.push_back({paths.size() - 1, candidate.duplicate_of});
   }
-  const nlohmann::json root = {{"classes", classes}, {"height", height},     {"width", width},
-                               {"notes", notes},     {"decided", decided},   {"paths", paths},
-                               {"splits", splits},   {"refusals", refusals}, {"labels", labels},
-                               {"weights", weights}, {"times", times},       {"duplicates", duplicates}};
+  const nlohmann::json root = {
+      {"classes", classes}, {"height", height}, {"width", width},          {"notes", notes},   {"decided", decided},
+      {"paths", paths},     {"splits", splits}, {"refusals", refusals},    {"labels", labels}, {"weights", weights},
+      {"times", times},     {"sizes", sizes},   {"duplicates", duplicates}};
   std::string bytes;
   nlohmann::json::to_cbor(root, bytes);
   return bytes;
@@ -57,6 +58,7 @@ Listing Listing::from_bytes(const std::string& bytes) {
                              root["labels"][i].get<std::int32_t>(),
                              1,
                              root["times"][i].get<std::int64_t>(),
+                             root["sizes"][i].get<std::int64_t>(),
                              -1};
     if (listing.weighted) listing.candidates[i].weight = root["weights"][i].get<float>();
   }
@@ -80,7 +82,10 @@ void take_times(const Source& source, Listing& listing) {
     const bool same = file == before;  // many images in one file
     if (!same && ::stat(file.c_str(), &facts) != 0) facts = {};
     before = std::move(file);
-    listing.candidates[i].modified = facts.st_mtim.tv_sec * second + facts.st_mtim.tv_nsec;
+    Candidate& candidate = listing.candidates[i];
+    candidate.modified = facts.st_mtim.tv_sec * second + facts.st_mtim.tv_nsec;
+    candidate.bytes = same ? 0 : facts.st_size;
+    if (same) listing.candidates[i - 1].bytes = 0;
   }
 }
 

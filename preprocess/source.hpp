@@ -25,6 +25,8 @@ struct Candidate {
   float weight = 1;         ///< for sampling, finite, >= 0; counts where Listing::weighted
   /// When its file was changed last, in nanoseconds since 1970; 0: not asked yet, or it has no file.
   std::int64_t modified = 0;
+  /// Bytes of its file; 0: not asked yet, or it has none of its own.
+  std::int64_t bytes = 0;
   /// The candidate whose bytes it has, if it is left out for that (and so refused); −1: it is not.
   std::int64_t duplicate_of = -1;
   bool operator==(const Candidate&) const = default;
@@ -70,7 +72,7 @@ class Source {
   virtual SourceBytes bytes_of(std::int64_t id, const Candidate& candidate, BytesWanted wanted) const;
 };
 
-/// Asks the file system when each candidate's file was changed last. Rank 0 alone.
+/// Asks the file system when each candidate's file was changed last, and for its size. Rank 0 alone.
 void take_times(const Source& source, Listing& listing);
 
 /// Errors: missing input, damaged IDX or CIFAR files.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <string>
+#include <vector>
 
 #include "lockstep/core/draws.hpp"
 #include "preprocess/source.hpp"
@@ -19,25 +21,47 @@ void shuffle(Members& members, std::uint64_t seed, std::int32_t label) {
   for (std::size_t left = members.size(); left > 1; --left) std::swap(members[left - 1], members[draws.below(left)]);
 }
 
-std::vector<std::int64_t> sizes_of(const std::vector<Members>& classes) {
-  std::vector<std::int64_t> sizes;
-  for (const Members& members : classes) sizes.push_back(static_cast<std::int64_t>(members.size()));
-  return sizes;
-}
+/// The images to train on of one class.
+struct ClassMembers {
+  Members open;                               // to be handed out, shuffled
+  std::map<std::string, std::int64_t> there;  // split → images of the data set that is there
 
-/// Takes `share` of every class into `name`, from the back of its shuffled members. Of classes that had three images or
-/// more at first (`sizes`), at least one is taken and `keep` stay; of smaller ones, one stays.
-void cut(std::vector<Members>& classes, const std::vector<std::int64_t>& sizes, double share, std::int64_t keep,
-         const std::string& name, std::vector<std::string>& splits) {
-  if (share <= 0) return;
-  std::vector<std::int64_t> counts = apportion(sizes_of(classes), share);
+  std::int64_t count(const std::string& split) const {
+    const auto found = there.find(split);
+    return found == there.end() ? 0 : found->second;
+  }
+  /// All that may be in these splits in the end.
+  std::int64_t size(const std::vector<std::string>& splits) const {
+    auto sum = static_cast<std::int64_t>(open.size());
+    for (const std::string& split : splits) sum += count(split);
+    return sum;
+  }
+};
+
+/// A split that is cut, of the images in the splits `of`, itself among them; `rest` are the others.
+struct Cut {
+  std::string name;
+  double share = 0;
+  std::vector<std::string> of, rest;
+  std::int64_t keep = 1;  // images of a class that stay in the rest
+};
+
+/// Takes a share of every class, from the back of its shuffled members. Of classes of three images or more (`sizes`),
+/// at least one is taken and `keep` stay; of smaller ones, one stays.
+void take(std::vector<ClassMembers>& classes, const std::vector<std::int64_t>& sizes, const Cut& cut,
+          std::vector<std::string>& splits) {
+  if (cut.share <= 0) return;
+  std::vector<std::int64_t> wholes;
+  for (const ClassMembers& one : classes) wholes.push_back(one.size(cut.of));
+  const std::vector<std::int64_t> shares = apportion(wholes, cut.share);
   for (std::size_t c = 0; c < classes.size(); ++c) {
+    Members& open = classes[c].open;
     const bool enough = sizes[c] >= 3;
-    const auto most = static_cast<std::int64_t>(classes[c].size()) - (enough ? keep : 1);
-    counts[c] = std::min(std::max<std::int64_t>(counts[c], enough ? 1 : 0), std::max<std::int64_t>(most, 0));
-    for (std::int64_t i = 0; i < counts[c]; ++i) {
-      splits[classes[c].back()] = name;
-      classes[c].pop_back();
+    const std::int64_t wanted = std::max<std::int64_t>(shares[c], enough ? 1 : 0) - classes[c].count(cut.name);
+    const std::int64_t most = std::min(std::ssize(open), classes[c].size(cut.rest) - (enough ? cut.keep : 1));
+    for (std::int64_t i = 0; i < std::min(wanted, most); ++i) {
+      splits[open.back()] = cut.name;
+      open.pop_back();
     }
   }
 }
@@ -64,7 +88,7 @@ std::vector<std::int64_t> apportion(const std::vector<std::int64_t>& sizes, doub
 }
 
 std::vector<std::string> assign_splits(std::span<const Candidate> candidates, const SplitShares& shares,
-                                       std::uint64_t seed) {
+                                       std::uint64_t seed, const SplitCounts& there) {
   std::vector<std::string> splits(candidates.size());
   std::map<std::int32_t, Members> training;  // label → ids
   bool given_validation = false, given_test = false;
@@ -76,14 +100,23 @@ std::vector<std::string> assign_splits(std::span<const Candidate> candidates, co
     splits[id] = candidate.given_split.empty() ? "train" : candidate.given_split;
     if (splits[id] == "train") training[candidate.label].push_back(id);
   }
-  std::vector<Members> classes;
+  const bool cut_validation = !given_validation && shares.validation > 0;
+  const bool cut_test = !given_test && !given_validation && shares.test > 0;
+  std::vector<ClassMembers> classes;
+  std::vector<std::int64_t> sizes;  // [class], before anything is taken
   for (auto& [label, members] : training) {
     shuffle(members, seed, label);
-    classes.push_back(members);
+    const auto before = there.find(label);
+    classes.push_back({members, before == there.end() ? decltype(ClassMembers::there)() : before->second});
+    sizes.push_back(cut_test ? classes.back().size({"train", "validation", "test"})
+                             : classes.back().size({"train", "validation"}));
   }
-  const std::vector<std::int64_t> sizes = sizes_of(classes);
-  if (!given_test && !given_validation) cut(classes, sizes, shares.test, shares.validation > 0 ? 2 : 1, "test", splits);
-  if (!given_validation) cut(classes, sizes, shares.validation, 1, "validation", splits);
+  if (cut_test) {
+    const std::int64_t keep = cut_validation ? 2 : 1;
+    take(classes, sizes, {"test", shares.test, {"train", "validation", "test"}, {"train", "validation"}, keep}, splits);
+  }
+  if (cut_validation)
+    take(classes, sizes, {"validation", shares.validation, {"train", "validation"}, {"train"}, 1}, splits);
   return splits;
 }
 

@@ -9,6 +9,7 @@
 // train keeps at least one of every class. Candidates with a refusal get no split and do not count.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,9 +22,13 @@ struct SplitShares {
   double validation = 0, test = 0;  ///< each in [0, 1)
 };
 
-/// Name of the split of each candidate, [id]; empty for refused ones.
+/// Label → split → images that a data set has already.
+using SplitCounts = std::map<std::int32_t, std::map<std::string, std::int64_t>>;
+
+/// Name of the split of each candidate, [id]; empty for refused ones. With images `there` already, the candidates
+/// are handed out so that both together come as near to the rules above as they can, since those there stay.
 std::vector<std::string> assign_splits(std::span<const Candidate> candidates, const SplitShares& shares,
-                                       std::uint64_t seed);
+                                       std::uint64_t seed, const SplitCounts& there = {});
 
 /// Hands out `share` of all items over groups of `sizes` items: floors first, then by the largest remainder, ties to
 /// the earlier group. The sum is `share` of all, rounded to the nearest.

@@ -39,6 +39,10 @@ expect 1 "no such folder" "$program" --source class-folders --input nowhere --ou
 expect 2 "no folder 'x'" "$program" --source class-folders --input photos --output out --folder-as x=y
 expect 1 "a/1.jpg" "$program" --source class-folders --input photos --output out --strict
 
+# Nothing stays that could be audited, so what is refused is named.
+expect 1 "a/2.ppm (train, a) = b/1.ppm (train, b)" "$program" --source class-folders --input photos --output out \
+  --fail-on conflicting-labels
+
 # No space left, found in the middle: the limit on a file's size ends a write as a full disk does.
 limited() { (trap '' XFSZ; ulimit -f 200; exec "$program" --source generated --images 300 --side 64 --output out); }
 expect 1 "cannot" limited

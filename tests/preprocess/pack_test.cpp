@@ -273,6 +273,20 @@ TEST_F(PackTest, WhatItFailsOnIsNeverADataSet) {
   EXPECT_CONTAINS(failure("other", {{"fail-on", "leaks"}}), "leaks");
 }
 
+TEST_F(PackTest, ARefusedAdditionLeavesTheSetAndItsAudit) {
+  make_images(4);
+  pack_into("out");
+  const std::string manifest = read_file(folder_ / "out/manifest.json");
+  folder_.file("out/audit.json", "{}");
+  folder_.file("in/b/copy.png", read_file(folder_ / "in/a/1.png"));
+  EXPECT_CONTAINS(failure("out", {{"add", "true"}, {"fail-on", "conflicting-labels"}}), "nothing is added");
+  EXPECT_EQ(read_file(folder_ / "out/manifest.json"), manifest);
+  EXPECT_TRUE(fs::exists(folder_ / "out/audit.json"));
+  EXPECT_FALSE(fs::exists(folder_ / "out/.packing"));
+  pack_into("out", {{"add", "true"}});
+  EXPECT_FALSE(fs::exists(folder_ / "out/audit.json")) << "it was of the set as it was";
+}
+
 TEST_F(PackTest, ClassesGetTheirReadableNames) {
   make_images(4);
   const std::string names = folder_.file("names.txt", "a zebra, an animal\nb ant\n").string();

@@ -1,4 +1,5 @@
 // Going on with an unfinished packing, finding a finished one, and adding to it.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -133,6 +134,19 @@ TEST_P(ResumeTest, AChangedInputIsAnErrorThatNamesIt) {
   }
 }
 
+TEST_P(ResumeTest, OtherFilesOfTheSameTimeAreSeenByTheirSize) {
+  make_images(6);
+  pack_into("out", values());
+  const fs::path image = folder_ / "in/b/2.jpg";
+  const auto time = fs::last_write_time(image);
+  const auto size = fs::file_size(image);
+  folder_.file("in/b/2.jpg", encoded(".jpg", {90, 80}, 1));
+  ASSERT_NE(fs::file_size(image), size);
+  fs::last_write_time(image, time);
+  EXPECT_CONTAINS(failure("out", values()), "1 changed (b/2.jpg)");
+  EXPECT_CONTAINS(failure("out", values({{"add", "true"}})), "1 changed (b/2.jpg)");
+}
+
 TEST_P(ResumeTest, AddPutsNewImagesBehindTheOld) {
   make_images(8);
   pack_into("out", values());
@@ -237,6 +251,40 @@ INSTANTIATE_TEST_SUITE_P(Stores, ResumeTest, ::testing::Values("raw", "jpeg"),
 
 using ReopenTest = PackingTest;
 
+TEST_F(ReopenTest, AddedShardsAreNumberedBehindGaps) {
+  const auto name = [](int i) { return fmt::format("in/a/{:02}.png", i); };
+  const Values values = {{"side", "256"}, {"shard-mib", "1"}, {"validation", "0"}, {"test", "0"}};
+  for (int i = 0; i < 15; ++i) folder_.file(name(i), i / 5 == 1 ? "not a picture" : encoded(".png", {20 + i, 30}, i));
+  const auto files = [](const Manifest& manifest) {
+    std::vector<std::string> found;
+    for (const ShardEntry& shard : manifest.split("train").shards) found.push_back(shard.file);
+    return found;
+  };
+  const std::vector<std::string> first = {"shards/train-00000.h5", "shards/train-00002.h5"};
+  ASSERT_EQ(files(pack_into("out", values)), first);
+  const std::string last = read_file(folder_ / "out/shards/train-00002.h5");
+  for (int i = 15; i < 18; ++i) folder_.file(name(i), encoded(".png", {20 + i, 30}, i));
+  Values add = values;
+  add["add"] = "true";
+  const Manifest manifest = pack_into("out", add);
+  EXPECT_EQ(files(manifest), (std::vector<std::string>{first[0], first[1], "shards/train-00003.h5"}));
+  EXPECT_EQ(read_file(folder_ / "out/shards/train-00002.h5"), last);
+  EXPECT_EQ(shards("out", manifest, "train").size(), 3u) << "whole, by their checksums";
+}
+
+TEST_F(ReopenTest, SmallAdditionsKeepTheShares) {
+  make_images(10);
+  Manifest manifest = pack_into("out");
+  for (int i = 0; i < 40; i += 4) {
+    for (int j = i; j < i + 4; ++j)
+      folder_.file("in/a/n" + std::to_string(j) + ".png", encoded(".png", {30, 30 + j}, 5 * j));
+    manifest = pack_into("out", {{"add", "true"}});
+  }
+  // of 50: 10 % for the test, a fifth of what is left for validation
+  EXPECT_NEAR(static_cast<double>(manifest.split("test").class_counts[0]), 5, 1);
+  EXPECT_NEAR(static_cast<double>(manifest.split("validation").class_counts[0]), 9, 1);
+}
+
 TEST_F(ReopenTest, GeneratedPicturesGrow) {
   const Values values = {{"source", "generated"}, {"images", "60"}};
   pack_into("out", values);
@@ -264,6 +312,15 @@ TEST_F(ReopenTest, OtherWeightsAreAnotherSet) {
   pack_into("out", table("2"));
   pack_into("out", table("2"));
   EXPECT_CONTAINS(failure("out", table("3")), "with other weights of its samples");
+  const auto more = [&](const std::string& weight) {
+    Values values = table(weight + "\nb/1,x,7");
+    values["add"] = "true";
+    return values;
+  };
+  EXPECT_CONTAINS(failure("out", more("3")), "with other weights of its samples");
+  EXPECT_CONTAINS(failure("out", more("3")), "the weights they had");
+  EXPECT_EQ(failure("out", more("2")), "no error");
+  EXPECT_EQ(failure("out", more("2")), "no error") << "nothing to do";
 }
 
 TEST_F(ReopenTest, SetsOfEarlierVersionsAreLeftAlone) {

@@ -95,6 +95,21 @@ TEST(Split, RefusedOnesHaveNoneAndMoveNobody) {
   EXPECT_EQ(after, before);
 }
 
+TEST(Split, WhatIsThereCounts) {
+  const std::vector<Candidate> three = of_classes({3});
+  const auto added = [&](const SplitCounts& there) {
+    std::map<std::string, int> found;
+    for (const std::string& split : assign_splits(three, {0.2, 0.1}, 0, there)) ++found[split];
+    return found;
+  };
+  using Found = std::map<std::string, int>;
+  EXPECT_EQ(added({}), (Found{{"train", 1}, {"validation", 1}, {"test", 1}}));
+  EXPECT_EQ(added({{0, {{"train", 71}, {"validation", 17}, {"test", 12}}}}), (Found{{"train", 2}, {"validation", 1}}));
+  EXPECT_EQ(added({{0, {{"train", 60}, {"validation", 20}, {"test", 20}}}}), (Found{{"train", 3}}));
+  EXPECT_EQ(added({{0, {{"train", 100}}}}), (Found{{"test", 3}})) << "no more than there are";
+  EXPECT_EQ(added({{1, {{"train", 100}}}}), added({})) << "another class";
+}
+
 TEST(Split, ApportionedSumsAreExact) {
   for (int groups = 1; groups < 40; ++groups) {
     std::vector<std::int64_t> sizes;
