@@ -275,6 +275,7 @@ class Packer {
       result.add(record);
       images_before += std::ssize(record.outcomes);
     }
+    finished_ = {};
     Progress progress(log_, plan_.images(), images_before);
     const auto failure = pack_with(*make_foreman(
         world_, open_,
@@ -305,7 +306,7 @@ class Packer {
   }
 
   /// The table, then the manifest: with it the data set is whole.
-  void finish(PackingResult& result, const Progress& progress) const {
+  void finish(PackingResult& result, const Progress& progress) {
     result.complete();
     Manifest manifest = result.manifest(settings_of_manifest());
     report_refusals(result.rows());
@@ -318,6 +319,8 @@ class Packer {
       throw *unusable;
     }
     if (const auto failure = caught([&] {
+          plan_.listing.candidates = {};  // the table has them; making its file takes memory of its own
+          plan_.splits = {};
           write_image_table(settings_.output / image_table_name, result.rows());
           std::filesystem::remove(settings_.output / audit_file_name);  // of the set as it was
           manifest.save(settings_.output);

@@ -125,7 +125,7 @@ constexpr std::array options{
     OptionRow{"cache", "data", loading, choice, "none|page|ram", "page", false, false, 0, 0,
               "memory for read data: none, the system's page cache, or all of it locked in memory, once per node"},
     OptionRow{"stage", "data", loading, path, "DIR", "", false, false, 0, 0,
-              "copy the shards to this folder of each node (a local disk) first; removed at the end"},
+              "copy the shards to this folder of each node (a local disk) first; nothing of it stays behind"},
     OptionRow{"check-shards", "data", train, choice, "first-epoch|never", "first-epoch", false, false, 0, 0,
               "compare all checksums in the background of the first epoch"},
     OptionRow{"loader-output", "data", loading, choice, "float32|uint8", "float32", false, false, 0, 0,

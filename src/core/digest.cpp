@@ -38,15 +38,11 @@ std::uint64_t Digest::value() const { return XXH64_digest(state_->handle); }
 std::string Digest::hex() const { return fmt::format("{:016x}", value()); }
 
 std::string file_digest(const std::filesystem::path& path) {
-  const RandomAccessFile file(path);
-  std::vector<std::uint8_t> block(std::size_t{4} << 20);
   Digest digest;
-  for (std::uint64_t offset = 0; offset < file.size();) {
-    const auto part = std::span(block).first(std::min<std::uint64_t>(block.size(), file.size() - offset));
-    file.read(offset, part);
-    digest.add(std::span<const std::uint8_t>(part));
-    offset += part.size();
-  }
+  RandomAccessFile(path).read_through([&](std::uint64_t, std::span<const std::uint8_t> block) {
+    digest.add(block);
+    return true;
+  });
   return digest.hex();
 }
 

@@ -2,7 +2,9 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/descriptor.hpp"
 #include "lockstep/core/partial_file.hpp"
@@ -98,6 +100,17 @@ RandomAccessFile& RandomAccessFile::operator=(RandomAccessFile&& other) noexcept
 
 void RandomAccessFile::read(std::uint64_t offset, std::span<std::uint8_t> into) const {
   read_exactly(descriptor_, path_, offset, into);
+}
+
+void RandomAccessFile::read_through(const Visit& visit) const {
+  constexpr std::uint64_t block_bytes = std::uint64_t{4} << 20;
+  std::vector<std::uint8_t> block;
+  for (std::uint64_t offset = 0; offset < size_; offset += block.size()) {
+    block.resize(std::min(block_bytes, size_ - offset));
+    will_need(offset + block.size(), block_bytes);
+    read(offset, block);
+    if (!visit(offset, block)) return;
+  }
 }
 
 void RandomAccessFile::will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept {

@@ -18,14 +18,14 @@ namespace {
 
 constexpr const char* group_root = "/sys/fs/cgroup";
 
-/// The number that follows a word in a file of the system; 0 if it is not there.
-std::int64_t field_of(const std::filesystem::path& path, const std::string& name) {
+/// The number that follows a word in a file of the system, if it is there.
+std::optional<std::int64_t> field_of(const std::filesystem::path& path, const std::string& name) {
   std::ifstream file(path);
   std::int64_t value = 0;
   for (std::string word; file >> word;) {
     if (word == name && file >> value) return value;
   }
-  return 0;
+  return std::nullopt;
 }
 
 /// The folder of this process's control group: the one of version 2, or version 1's memory controller; empty if there
@@ -56,8 +56,8 @@ std::int64_t allowed_by(const std::filesystem::path& group) {
     std::int64_t limit = 0, used = 0;
     if (!(std::ifstream(group / limit_name) >> limit)) continue;  // none, or "max"
     if (!(std::ifstream(group / used_name) >> used)) continue;
-    const std::int64_t cached =
-        field_of(group / "memory.stat", "active_file") + field_of(group / "memory.stat", "inactive_file");
+    const std::int64_t cached = field_of(group / "memory.stat", "active_file").value_or(0) +
+                                field_of(group / "memory.stat", "inactive_file").value_or(0);
     return limit - std::max<std::int64_t>(0, used - cached);
   }
   return no_limit;
@@ -90,17 +90,12 @@ double processor_seconds() {
 }
 
 std::optional<std::uint64_t> bytes_from_storage() {
-  std::ifstream file("/proc/self/io");
-  std::string name;
-  std::uint64_t value = 0;
-  while (file >> name >> value) {
-    if (name == "read_bytes:") return value;
-  }
-  return std::nullopt;
+  const std::optional<std::int64_t> bytes = field_of("/proc/self/io", "read_bytes:");
+  return bytes ? std::optional(static_cast<std::uint64_t>(*bytes)) : std::nullopt;
 }
 
 std::int64_t available_memory_bytes() {
-  std::int64_t available = field_of("/proc/meminfo", "MemAvailable:") * 1024;
+  std::int64_t available = field_of("/proc/meminfo", "MemAvailable:").value_or(INT64_MAX / 1024) * 1024;
   for (std::filesystem::path group = control_group(); !group.empty(); group = parent_group(group))
     available = std::min(available, allowed_by(group));
   return std::max<std::int64_t>(0, available);

@@ -76,6 +76,17 @@ Handle access_properties(const std::string& where) {
   return access;
 }
 
+/// Texts are metadata to HDF5, which would keep those that are written already a second time, beside the file in memory.
+void keep_little_metadata(const Handle& access, const std::string& where) {
+  constexpr std::size_t kept = std::size_t{1} << 20;
+  H5AC_cache_config_t config{};
+  config.version = H5AC__CURR_CACHE_CONFIG_VERSION;
+  check(H5Pget_mdc_config(access.id(), &config), "cannot read HDF5's cache settings", where);
+  config.set_initial_size = true;
+  config.initial_size = config.min_size = config.max_size = kept;
+  check(H5Pset_mdc_config(access.id(), &config), "cannot set HDF5's cache", where);
+}
+
 Handle timeless_properties(hid_t kind, const std::string& where) {
   Handle properties = property_list(kind, where);
   check(H5Pset_obj_track_times(properties.id(), false), "cannot switch HDF5's time stamps off", where);
@@ -208,6 +219,7 @@ File File::create_in_memory(const std::string& name) {
   // The older superblock: H5Fget_file_image resets a flag in the newer one and leaves its checksum wrong (1.10.8).
   check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V18), "cannot fix HDF5's format", name);
   check(H5Pset_fapl_core(access.id(), growth, false), "cannot make an HDF5 file in memory", name);
+  keep_little_metadata(access, name);
   return {name, create_file(name, access, name)};
 }
 

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "lockstep/core/error.hpp"
@@ -19,14 +18,7 @@ namespace {
 
 /// Into the page cache, by plain reading: an unreadable disk is an Error here, and would be a signal in a mapping.
 void read_through(const fs::path& path) {
-  constexpr std::uint64_t block = std::uint64_t{8} << 20;
-  const RandomAccessFile file(path);
-  std::vector<std::uint8_t> bytes;
-  for (std::uint64_t at = 0; at < file.size(); at += block) {
-    file.will_need(at + block, block);
-    bytes.resize(std::min(block, file.size() - at));
-    file.read(at, bytes);
-  }
+  RandomAccessFile(path).read_through([](std::uint64_t, std::span<const std::uint8_t>) { return true; });
 }
 
 }  // namespace

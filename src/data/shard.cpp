@@ -261,11 +261,13 @@ void Shard::read(std::int64_t index, std::span<std::uint8_t> into, std::uint64_t
 
 void Shard::verify(const fs::path& path, const ShardEntry& expected) {
   check_size(RandomAccessFile(path), expected);
-  const std::string found = file_digest(path);
-  if (found != expected.checksum) {
-    throw Error(fmt::format("checksum {}, the manifest says {}", found, expected.checksum), path.string(),
-                std::string("the shard is damaged: ") + damaged_hint);
-  }
+  require_checksum(path, file_digest(path), expected);
+}
+
+void require_checksum(const fs::path& path, const std::string& found, const ShardEntry& expected) {
+  if (found == expected.checksum) return;
+  throw Error(fmt::format("checksum {}, the manifest says {}", found, expected.checksum), path.string(),
+              std::string("the shard is damaged: ") + damaged_hint);
 }
 
 }  // namespace lockstep

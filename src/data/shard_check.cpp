@@ -1,6 +1,5 @@
 #include "lockstep/data/shard_check.hpp"
 
-#include <fmt/format.h>
 #include <linux/ioprio.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,8 +14,8 @@
 #include <vector>
 
 #include "lockstep/core/digest.hpp"
-#include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/data/shard.hpp"
 
 namespace lockstep {
 namespace {
@@ -41,21 +40,15 @@ struct ShardCheck::State {
   std::thread thread;
 
   void check(const ShardEntry& shard) {
-    constexpr std::uint64_t block = std::uint64_t{4} << 20;
     const RandomAccessFile file(folder / shard.file);
-    std::vector<std::uint8_t> bytes;
     Digest digest;
-    for (std::uint64_t at = 0; at < file.size() && !stopping; at += block) {
-      bytes.resize(std::min(block, file.size() - at));
-      file.read(at, bytes);
-      digest.add(bytes);
-      if (!keep_cached) file.will_not_need(at, block);
-    }
+    file.read_through([&](std::uint64_t offset, std::span<const std::uint8_t> block) {
+      digest.add(block);
+      if (!keep_cached) file.will_not_need(offset, block.size());
+      return !stopping;
+    });
     if (stopping) return;
-    if (digest.hex() != shard.checksum) {
-      throw Error(fmt::format("checksum {}, the manifest says {}", digest.hex(), shard.checksum), file.path().string(),
-                  "the shard is damaged: copy the data set again, or pack it again with lockstep preprocess");
-    }
+    require_checksum(file.path(), digest.hex(), shard);
     ++checked;
   }
 

@@ -4,16 +4,15 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <vector>
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
 #include "lockstep/core/partial_file.hpp"
+#include "lockstep/data/shard.hpp"
 
 namespace lockstep {
 namespace fs = std::filesystem;
@@ -40,23 +39,16 @@ void remove_leftovers(const fs::path& stage) {
 }
 
 void copy_shard(const fs::path& from, const fs::path& to, const ShardEntry& shard) {
-  constexpr std::uint64_t block = std::uint64_t{8} << 20;
   const RandomAccessFile source(from);
   PartialFile copy(to);
   Digest digest;
-  std::vector<std::uint8_t> bytes;
-  for (std::uint64_t at = 0; at < source.size(); at += block) {
-    source.will_need(at + block, block);
-    bytes.resize(std::min(block, source.size() - at));
-    source.read(at, bytes);
-    digest.add(bytes);
-    copy.append(bytes);
-    source.will_not_need(at, block);  // it is read from the copy from now on
-  }
-  if (digest.hex() != shard.checksum) {
-    throw Error(fmt::format("checksum {}, the manifest says {}", digest.hex(), shard.checksum), from.string(),
-                "the shard is damaged: copy the data set again, or pack it again with lockstep preprocess");
-  }
+  source.read_through([&](std::uint64_t offset, std::span<const std::uint8_t> block) {
+    digest.add(block);
+    copy.append(block);
+    source.will_not_need(offset, block.size());  // it is read from the copy from now on
+    return true;
+  });
+  require_checksum(from, digest.hex(), shard);
   copy.publish();
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,10 @@ class RandomAccessFile {
   const std::filesystem::path& path() const { return path_; }
   /// Fills `into` with the bytes from `offset` on; an Error if the file ends before.
   void read(std::uint64_t offset, std::span<std::uint8_t> into) const;
+  /// Reads the whole file once, from begin to end, in blocks of a few MiB; the system is asked for the next one
+  /// meanwhile. `visit` gets each and where it begins; false ends the reading.
+  using Visit = std::function<bool(std::uint64_t offset, std::span<const std::uint8_t> block)>;
+  void read_through(const Visit& visit) const;
   /// Hints to the system's page cache, without effect on what is read: these bytes are wanted soon (the system begins
   /// to read them), or not again. File systems without a page cache pass them over.
   void will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept;

@@ -45,6 +45,9 @@ class ShardWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Compares the XXH64 of a whole shard with the manifest's; the Error says which shard is damaged.
+void require_checksum(const std::filesystem::path& path, const std::string& found, const ShardEntry& expected);
+
 /// Bytes of a file.
 struct ByteRange {
   std::uint64_t offset = 0, bytes = 0;
