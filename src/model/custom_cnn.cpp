@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 #include "lockstep/model/batch_norm.hpp"
 #include "lockstep/model/dropout.hpp"
@@ -53,56 +54,55 @@ class Block : public torch::nn::Module {
 
 class CustomCnn final : public Model {
  public:
-  CustomCnn(const CustomCnnConfig& config, const BatchNormStats& stats, const ModelInput& input, std::uint64_t seed)
-      : config_(config) {
+  CustomCnn(const CustomCnnConfig& config, const BatchNormStats& stats, const ModelInput& input, std::uint64_t seed) {
     const std::vector<LayerSummary> layers = summarise_custom_cnn(config, input);  // checks the sides
     std::int64_t width = input.channels;
     for (std::size_t i = 0; i < config.filters.size(); ++i) {
       const std::int64_t kernel = config.kernels[i];
-      add(convs_, {fmt::format("conv{}", i + 1),
-                   {config.filters[i], width, kernel, kernel},
-                   config.activations[i],
-                   config.batch_norm,
-                   stats,
-                   seed});
+      add(Kind::conv, config.dropout_conv[i],
+          {fmt::format("conv{}", i + 1),
+           {config.filters[i], width, kernel, kernel},
+           config.activations[i],
+           config.batch_norm,
+           stats,
+           seed});
       width = config.filters[i];
     }
     const std::vector<std::int64_t>& last = layers[config.filters.size() - 1].output;
     width = last[0] * last[1] * last[2];
     for (std::size_t i = 0; i < config.dense.size(); ++i) {
-      add(denses_, {fmt::format("dense{}", i + 1),
-                    {config.dense[i], width},
-                    config.activations[config.filters.size() + i],
-                    config.batch_norm,
-                    stats,
-                    seed});
+      add(Kind::dense, config.dropout_dense[i],
+          {fmt::format("dense{}", i + 1),
+           {config.dense[i], width},
+           config.activations[config.filters.size() + i],
+           config.batch_norm,
+           stats,
+           seed});
       width = config.dense[i];
     }
-    add(output_, {"output", {input.classes, width}, std::nullopt, false, {}, seed});
-  }
-
-  at::Tensor forward(const at::Tensor& images, const BatchContext& context) override {
-    at::Tensor x = images;
-    std::uint32_t layer = 0;
-    for (std::size_t i = 0; i < convs_.size(); ++i) {
-      x = at::max_pool2d(convs_[i]->forward(x, context), {2, 2});
-      x = dropout(x, config_.dropout_conv[i], layer++, context);
-    }
-    x = x.flatten(1);
-    for (std::size_t i = 0; i < denses_.size(); ++i) {
-      x = dropout(denses_[i]->forward(x, context), config_.dropout_dense[i], layer++, context);
-    }
-    return output_.front()->forward(x, context);
+    add(Kind::dense, 0, {"output", {input.classes, width}, std::nullopt, false, {}, seed});
+    add_head("output");
   }
 
  private:
-  using Blocks = std::vector<std::shared_ptr<Block>>;
-  void add(Blocks& blocks, const Block::Spec& spec) {
-    blocks.push_back(register_module(spec.name, std::make_shared<Block>(spec)));
+  enum class Kind { conv, dense };
+
+  /// A block as a stage: the dropout of the block before, then the block. `drop`: of its own dropout.
+  void add(Kind kind, double drop, const Block::Spec& spec) {
+    const auto block = register_module(spec.name, std::make_shared<Block>(spec));
+    const auto number = static_cast<std::uint32_t>(stages().size());
+    const double before = std::exchange(last_drop_, drop);
+    add_stage({spec.name,
+               {spec.name},
+               [block, kind, number, before](const at::Tensor& x, const BatchContext& context) {
+                 const at::Tensor kept = number == 0 ? x : dropout(x, before, number - 1, context);
+                 if (kind == Kind::conv) return at::max_pool2d(block->forward(kept, context), {2, 2});
+                 return block->forward(kept.flatten(1), context);
+               },
+               before > 0});
   }
 
-  CustomCnnConfig config_;
-  Blocks convs_, denses_, output_;
+  double last_drop_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,25 @@
 #include "lockstep/model/model.hpp"
 
+#include <algorithm>
+
 namespace lockstep {
+
+bool Stage::owns(std::string_view parameter) const {
+  return std::any_of(modules.begin(), modules.end(), [parameter](const std::string& module) {
+    return parameter.starts_with(module) && parameter.substr(module.size()).starts_with('.');
+  });
+}
+
+at::Tensor Model::forward(const at::Tensor& images, const BatchContext& context) {
+  return forward_stages(images, context, 0, stages_.size());
+}
+
+at::Tensor Model::forward_stages(const at::Tensor& x, const BatchContext& context, std::size_t first,
+                                 std::size_t last) {
+  at::Tensor y = x;
+  for (std::size_t i = first; i < last; ++i) y = stages_[i].forward(y, context);
+  return y;
+}
 
 std::vector<std::pair<std::string, at::Tensor>> state_of(const Model& model) {
   std::vector<std::pair<std::string, at::Tensor>> state;

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "lockstep/core/error.hpp"
@@ -15,25 +17,18 @@ using Tensors = std::map<std::string, at::Tensor>;
 
 constexpr std::string_view step_counter = "num_batches_tracked";
 
-/// The layer that turns features into scores: what it is called, and its weights.
-struct Head {
-  std::string name;
-  at::Tensor weight, bias;
-};
-
-Head head_of(const Model& model) {
-  const auto parameters = model.named_parameters();
-  const std::string& last = parameters.back().key();
-  const std::string name = last.substr(0, last.rfind('.'));
-  return {name, parameters[name + ".weight"], parameters[name + ".bias"]};
+at::Tensor find(const Tensors& tensors, const std::string& name) {
+  const auto found = tensors.find(name);
+  return found == tensors.end() ? at::Tensor() : found->second;
 }
 
 /// Whether the file's head takes the same features to another number of classes. Then it says nothing of ours.
-bool is_for_other_classes(const Tensors& file, const Head& head) {
-  const auto weight = file.find(head.name + ".weight"), bias = file.find(head.name + ".bias");
-  return weight != file.end() && bias != file.end() && weight->second.dim() == 2 && bias->second.dim() == 1 &&
-         weight->second.size(1) == head.weight.size(1) && weight->second.size(0) == bias->second.size(0) &&
-         weight->second.size(0) != head.weight.size(0);
+bool is_for_other_classes(const Tensors& file, const Model& model, const std::string& head) {
+  const at::Tensor weight = find(file, head + ".weight"), bias = find(file, head + ".bias");
+  const at::Tensor mine = model.named_parameters()[head + ".weight"];
+  return weight.defined() && bias.defined() && bias.dim() == 1 && weight.dim() == mine.dim() &&
+         weight.sizes().slice(1) == mine.sizes().slice(1) && weight.size(0) == bias.size(0) &&
+         weight.size(0) != mine.size(0);
 }
 
 /// The first convolution's shape alone tells for how many channels a network is.
@@ -61,7 +56,7 @@ Tensors matching(const Tensors& file, const Model& model, const PretrainedReport
   Tensors rest = file;
   for (const auto& [name, tensor] : state_of(model)) {
     const auto found = rest.find(name);
-    const bool is_head = !report.new_head.empty() && name.starts_with(report.new_head + ".");
+    const bool is_head = report.starts_anew(name);
     if (found == rest.end()) {
       if (!may_be_absent(name)) faults.missing.push_back(name);
       continue;
@@ -84,12 +79,12 @@ PretrainedReport start_from(const WeightFile& weights, Model& model, const std::
   const Tensors available(weights.tensors.begin(), weights.tensors.end());
   check_channels(available, model, file);
   PretrainedReport report;
-  const Head head = head_of(model);
-  report.classes = report.file_classes = head.weight.size(0);
-  if (is_for_other_classes(available, head)) {
-    report.new_head = head.name;
-    report.file_classes = available.at(head.name + ".weight").size(0);
+  const std::string last = model.heads().back() + ".weight";
+  report.classes = report.file_classes = model.named_parameters()[last].size(0);
+  for (const std::string& head : model.heads()) {
+    if (is_for_other_classes(available, model, head)) report.new_heads.push_back(head);
   }
+  if (!report.new_heads.empty()) report.file_classes = available.at(report.new_heads.back() + ".weight").size(0);
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : matching(available, model, report, file)) {
     at::Tensor(tensor).copy_(available.at(name));
@@ -98,11 +93,18 @@ PretrainedReport start_from(const WeightFile& weights, Model& model, const std::
   return report;
 }
 
+bool PretrainedReport::starts_anew(std::string_view name) const {
+  return std::any_of(new_heads.begin(), new_heads.end(), [name](const std::string& head) {
+    return name.starts_with(head) && name.substr(head.size()).starts_with('.');
+  });
+}
+
 std::string describe(const PretrainedReport& report, const std::filesystem::path& file) {
   std::string text = fmt::format("started from {} tensors of {}", report.loaded, file.string());
-  if (report.new_head.empty()) return text;
-  return text + fmt::format("; the head {} starts anew: {} classes in the file, {} in the data set", report.new_head,
-                            report.file_classes, report.classes);
+  if (report.new_heads.empty()) return text;
+  return text + fmt::format("; the head{} {} start{} anew: {} classes in the file, {} in the data set",
+                            report.new_heads.size() == 1 ? "" : "s", fmt::join(report.new_heads, ", "),
+                            report.new_heads.size() == 1 ? "s" : "", report.file_classes, report.classes);
 }
 
 }  // namespace lockstep

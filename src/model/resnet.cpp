@@ -123,31 +123,35 @@ class ResidualBlock : public torch::nn::Module {
 
 class ResNet final : public Model {
  public:
-  ResNet(const ResNetPlan& plan, const ModelInput& input, const Place& place)
-      : stem_(*this, "conv1", "bn1", plan.stem, Activation::relu, place) {
-    std::shared_ptr<torch::nn::Module> stage;
-    std::string stage_name;
-    for (const BlockSpec& spec : plan.blocks) {
-      if (spec.stage != stage_name) {
-        stage_name = spec.stage;
-        stage = register_module(stage_name, std::make_shared<torch::nn::Module>());
-      }
-      const Place inside = place.below(stage_name).below(spec.name);
-      blocks_.push_back(stage->register_module(spec.name, std::make_shared<ResidualBlock>(spec, inside)));
-    }
-    head_ = register_module("fc", std::make_shared<Dense>(plan.features, input.classes, place.below("fc")));
-  }
-
-  at::Tensor forward(const at::Tensor& images, const BatchContext& context) override {
-    at::Tensor x = at::max_pool2d(stem_.forward(images, context), {3, 3}, {2, 2}, {1, 1});
-    for (const auto& block : blocks_) x = block->forward(x, context);
-    return head_->forward(x.mean({2, 3}));
+  ResNet(const ResNetPlan& plan, const ModelInput& input, const Place& place) {
+    const NormedConvolution stem(*this, "conv1", "bn1", plan.stem, Activation::relu, place);
+    add_stage({"conv1", {"conv1", "bn1"}, [stem](const at::Tensor& x, const BatchContext& context) {
+                 return at::max_pool2d(stem.forward(x, context), {3, 3}, {2, 2}, {1, 1});
+               }});
+    for (const BlockSpec& spec : plan.blocks) add_block(spec, place);
+    const auto head = register_module("fc", std::make_shared<Dense>(plan.features, input.classes, place.below("fc")));
+    add_stage({"fc", {"fc"}, [head](const at::Tensor& x, const BatchContext&) {
+                 return head->forward(x.mean({2, 3}));
+               }});
+    add_head("fc");
   }
 
  private:
-  NormedConvolution stem_;
-  std::vector<std::shared_ptr<ResidualBlock>> blocks_;
-  std::shared_ptr<Dense> head_;
+  void add_block(const BlockSpec& spec, const Place& place) {
+    if (!group_ || spec.stage != group_name_) {
+      group_name_ = spec.stage;
+      group_ = register_module(group_name_, std::make_shared<torch::nn::Module>());
+    }
+    const Place inside = place.below(spec.stage).below(spec.name);
+    const auto block = group_->register_module(spec.name, std::make_shared<ResidualBlock>(spec, inside));
+    const std::string name = spec.stage + "." + spec.name;
+    add_stage({name, {name}, [block](const at::Tensor& x, const BatchContext& context) {
+                 return block->forward(x, context);
+               }});
+  }
+
+  std::shared_ptr<torch::nn::Module> group_;  // of blocks: layer1 … layer4
+  std::string group_name_;
 };
 
 }  // namespace

@@ -45,14 +45,14 @@ TEST(Pretrained, EveryTensorComesFromTheFile) {
   const auto from = resnet18({3, 32, 10}, 1), into = resnet18({3, 64, 10}, 2);
   const PretrainedReport report = start_from(weights_of(*from), *into, "w");
   EXPECT_EQ(report.loaded, 62u + 3 * 20u);
-  EXPECT_EQ(report.new_head, "");
+  EXPECT_TRUE(report.new_heads.empty());
   for (const auto& [name, tensor] : state_of(*from)) EXPECT_TRUE(tensor.equal(tensor_of(*into, name))) << name;
 }
 
 TEST(Pretrained, AnotherNumberOfClassesGetsANewHeadAndNothingElse) {
   const auto from = resnet18({3, 32, 1000}, 1), into = resnet18({3, 32, 10}, 2), untouched = resnet18({3, 32, 10}, 2);
   const PretrainedReport report = start_from(weights_of(*from), *into, "w");
-  EXPECT_EQ(report.new_head, "fc");
+  EXPECT_EQ(report.new_heads, std::vector<std::string>{"fc"});
   EXPECT_EQ(report.file_classes, 1000);
   EXPECT_EQ(report.classes, 10);
   for (const auto& [name, tensor] : state_of(*into)) {

@@ -25,6 +25,9 @@ struct BatchContext {
   std::int64_t global_samples = 0;   ///< of the step, over all ranks
   std::int64_t ranks = 1;
   SumOverRanks sum_over_ranks;
+  /// Where a network with an auxiliary head (Model::heads) puts that head's scores, float32 [n, classes], in training;
+  /// nothing is put where neither the head nor what is before it is trained. Null: the head is left out.
+  at::Tensor* auxiliary_logits = nullptr;
 };
 
 }  // namespace lockstep
