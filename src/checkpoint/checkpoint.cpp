@@ -11,6 +11,7 @@
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/json_fault.hpp"
+#include "lockstep/weights/safetensors.hpp"
 
 namespace lockstep {
 namespace fs = std::filesystem;

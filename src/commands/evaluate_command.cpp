@@ -11,9 +11,9 @@
 #include "lockstep/core/machine.hpp"
 #include "lockstep/evaluate/evaluator.hpp"
 #include "lockstep/model/make_model.hpp"
-#include "lockstep/model/safetensors.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/train/rank_communicators.hpp"
+#include "lockstep/weights/safetensors.hpp"
 
 namespace lockstep {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/weights/safetensors.hpp"
 
 namespace lockstep {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/hdf5.hpp"
 #include "lockstep/core/partial_file.hpp"
-#include "lockstep/data/hdf5.hpp"
 
 namespace lockstep {
 namespace fs = std::filesystem;

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "lockstep/core/error.hpp"
-#include "model/weight_faults.hpp"
+#include "lockstep/weights/weight_faults.hpp"
 
 namespace lockstep {
 namespace {

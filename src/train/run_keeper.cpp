@@ -10,7 +10,7 @@
 #include "lockstep/comm/broadcast_text.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
-#include "lockstep/model/safetensors.hpp"
+#include "lockstep/weights/safetensors.hpp"
 
 namespace lockstep {
 namespace {

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "lockstep/core/error.hpp"
-#include "lockstep/data/hdf5.hpp"
+#include "lockstep/core/hdf5.hpp"
 #include "lockstep/data/shard.hpp"
 #include "support/tiny_data_set.hpp"
 

@@ -9,7 +9,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
-#include "lockstep/data/hdf5.hpp"
+#include "lockstep/core/hdf5.hpp"
 
 namespace lockstep {
 namespace {

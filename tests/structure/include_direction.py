@@ -8,7 +8,7 @@ import re
 # Each step may include itself and the steps above it in this list. Folders of one step don't know of one another. cuda has
 # no public header: nothing can include it, it is reached through comm's Accelerator only.
 ORDER = (
-    {"core"}, {"config"}, {"data", "model", "comm"}, {"cuda"}, {"gradients"}, {"features"}, {"optim"}, {"checkpoint"}, {"evaluate"},
+    {"core"}, {"config"}, {"weights"}, {"data", "model", "comm"}, {"cuda"}, {"gradients"}, {"features"}, {"optim"}, {"checkpoint"}, {"evaluate"},
     {"record"}, {"train"}, {"report"}, {"sweep", "scaling"}, {"commands"},
 )
 STEP_OF = {layer: step for step, layers in enumerate(ORDER) for layer in layers}

@@ -18,6 +18,7 @@
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/model/pretrained.hpp"
 #include "lockstep/train/training_step.hpp"
+#include "lockstep/weights/safetensors.hpp"
 
 namespace {
 

@@ -10,8 +10,8 @@
 #include "comm/rank_threads.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
-#include "lockstep/model/safetensors.hpp"
 #include "lockstep/train/trainer.hpp"
+#include "lockstep/weights/safetensors.hpp"
 #include "support/tiny_data_set.hpp"
 
 namespace lockstep {

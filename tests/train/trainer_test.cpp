@@ -6,7 +6,7 @@
 #include "comm/rank_threads.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
-#include "lockstep/model/safetensors.hpp"
+#include "lockstep/weights/safetensors.hpp"
 #include "support/tiny_data_set.hpp"
 #include "train/golden_curve.hpp"
 

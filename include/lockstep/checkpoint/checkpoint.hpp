@@ -18,7 +18,7 @@
 
 #include "lockstep/checkpoint/train_state.hpp"
 #include "lockstep/gradients/gradient_buckets.hpp"
-#include "lockstep/model/safetensors.hpp"
+#include "lockstep/weights/weight_file.hpp"
 
 namespace lockstep {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "lockstep/model/model.hpp"
-#include "lockstep/model/safetensors.hpp"
+#include "lockstep/weights/weight_file.hpp"
 
 namespace lockstep {
 

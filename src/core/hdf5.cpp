@@ -1,4 +1,4 @@
-#include "lockstep/data/hdf5.hpp"
+#include "lockstep/core/hdf5.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "data/hdf5_texts.hpp"
+#include "core/hdf5_texts.hpp"
 #include "lockstep/core/error.hpp"
 
 namespace lockstep::hdf5 {

@@ -1,4 +1,4 @@
-#include "data/hdf5_texts.hpp"
+#include "core/hdf5_texts.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "model/weight_faults.hpp"
+#include "lockstep/weights/weight_faults.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

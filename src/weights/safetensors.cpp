@@ -1,6 +1,6 @@
-#include "lockstep/model/safetensors.hpp"
+#include "lockstep/weights/safetensors.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,7 +13,6 @@
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/partial_file.hpp"
-#include "model/weight_faults.hpp"
 
 namespace lockstep {
 namespace {
@@ -26,8 +25,9 @@ struct TypeName {
 };
 constexpr std::array type_names{TypeName{"F16", at::kHalf},  TypeName{"BF16", at::kBFloat16},
                                 TypeName{"F32", at::kFloat}, TypeName{"F64", at::kDouble},
+                                TypeName{"I8", at::kChar},   TypeName{"I16", at::kShort},
                                 TypeName{"I32", at::kInt},   TypeName{"I64", at::kLong},
-                                TypeName{"U8", at::kByte}};
+                                TypeName{"U8", at::kByte},   TypeName{"BOOL", at::kBool}};
 constexpr std::uint64_t header_limit = 100'000'000;  // the reference reader's
 
 Error damaged(const std::string& what, const std::filesystem::path& file) {
@@ -160,26 +160,6 @@ WeightFile read_safetensors(const std::filesystem::path& path) {
     weights.tensors.emplace_back(entry.name, tensor);
   }
   return weights;
-}
-
-void copy_weights(const WeightFile& from, const std::vector<std::pair<std::string, at::Tensor>>& into,
-                  const std::filesystem::path& file) {
-  std::map<std::string, at::Tensor> rest(from.tensors.begin(), from.tensors.end());
-  WeightFaults faults;
-  for (const auto& [name, tensor] : into) {
-    const auto found = rest.find(name);
-    if (found == rest.end()) {
-      faults.missing.push_back(name);
-      continue;
-    }
-    if (found->second.sizes() != tensor.sizes()) faults.add_shape(name, found->second.sizes(), tensor.sizes());
-    rest.erase(found);
-  }
-  for (const auto& [name, tensor] : rest) faults.unexpected.push_back(name);
-  if (faults.any()) faults.raise(file);
-  const at::NoGradGuard no_grad;
-  const std::map<std::string, at::Tensor> available(from.tensors.begin(), from.tensors.end());
-  for (const auto& [name, tensor] : into) at::Tensor(tensor).copy_(available.at(name));
 }
 
 }  // namespace lockstep
