@@ -319,8 +319,7 @@ class Packer {
       throw *unusable;
     }
     if (const auto failure = caught([&] {
-          plan_.listing.candidates = {};  // the table has them; making its file takes memory of its own
-          plan_.splits = {};
+          plan_.listing.candidates = {};  // the table has them
           write_image_table(settings_.output / image_table_name, result.rows());
           std::filesystem::remove(settings_.output / audit_file_name);  // of the set as it was
           manifest.save(settings_.output);

@@ -1,6 +1,7 @@
 #include "preprocess/packing_result.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace lockstep::preprocess {
 namespace {
@@ -21,15 +22,17 @@ std::string status_of(const Candidate& candidate) {
 
 }  // namespace
 
-PackingResult::PackingResult(const Plan& plan, Manifest before, std::vector<ImageRow> rows)
+PackingResult::PackingResult(Plan& plan, Manifest before, std::vector<ImageRow> rows)
     : plan_(plan), before_(std::move(before)), rows_(std::move(rows)), pixels_(sums_of(before_)) {
   const std::int64_t old = std::ssize(rows_);
+  const std::vector<std::string> splits = std::exchange(plan.splits, {});
+  const std::int64_t last = plan.ids.empty() ? -1 : std::ranges::max(plan.ids);
+  rows_.resize(static_cast<std::size_t>(std::max(old, last + 1)));
   for (std::size_t i = 0; i < plan.ids.size(); ++i) {
     if (plan.ids[i] < old) continue;
     const Candidate& candidate = plan.listing.candidates[i];
     const auto id = static_cast<std::size_t>(plan.ids[i]);
-    if (rows_.size() <= id) rows_.resize(id + 1);
-    rows_[id] = {candidate.path,    plan.splits[i], candidate.label, 0, 0, status_of(candidate), candidate.refusal, {},
+    rows_[id] = {candidate.path,    splits[i], candidate.label, 0, 0, status_of(candidate), candidate.refusal, {},
                  candidate.modified};
   }
 }

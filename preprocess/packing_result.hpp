@@ -15,8 +15,9 @@ namespace lockstep::preprocess {
 
 class PackingResult {
  public:
-  /// `plan` stays with the caller. `before`, `rows`: of the data set that is there; empty: none is.
-  PackingResult(const Plan& plan, Manifest before, std::vector<ImageRow> rows);
+  /// `plan` stays with the caller; the rows take its splits. `before`, `rows`: of the data set that is there; empty: none
+  /// is.
+  PackingResult(Plan& plan, Manifest before, std::vector<ImageRow> rows);
 
   void add(const ShardRecord& record);
   /// Once all shards are told: duplicates that were left out have the bytes of the ones that were kept.

@@ -25,7 +25,7 @@ struct ShardPlan {
 
 struct Plan {
   Listing listing;
-  std::vector<std::string> splits;  ///< [candidate]; empty on other ranks than 0
+  std::vector<std::string> splits;  ///< [candidate]; empty on other ranks than 0, and once the table has them
   std::vector<std::int64_t> ids;    ///< [candidate]
   ShardFormat format;               ///< raw until choose_store() says otherwise
   std::vector<ShardPlan> shards;    ///< train first, then validation, test and others by name

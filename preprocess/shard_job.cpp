@@ -105,12 +105,6 @@ std::int64_t DecodedShard::good() const {
   return std::ranges::count_if(outcomes, [](const Outcome& outcome) { return outcome.refusal.empty(); });
 }
 
-std::int64_t DecodedShard::jpeg_bytes() const {
-  std::int64_t bytes = 0;
-  for (const auto& file : files) bytes += std::ssize(file);
-  return bytes;
-}
-
 DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPlan& shard, const DecodeOptions& options,
                           const std::function<void()>& done) {
   return ShardDecoder(source, plan, shard, options, done).run();
@@ -118,16 +112,21 @@ DecodedShard decode_shard(const Source& source, const Plan& plan, const ShardPla
 
 std::unique_ptr<ShardWriter> write_shard(const std::filesystem::path& folder, const Plan& plan, const ShardPlan& shard,
                                          const DecodedShard& decoded) {
-  auto writer = std::make_unique<ShardWriter>(folder / shard.file, decoded.good(), plan.format, decoded.jpeg_bytes());
-  const auto image_bytes = static_cast<std::size_t>(plan.format.shape.bytes());
   const bool raw = plan.format.store == Store::raw;
+  ShardIndex index;
   for (std::size_t at = 0; at < shard.candidates.size(); ++at) {
     if (!decoded.outcomes[at].refusal.empty()) continue;
     const auto number = static_cast<std::size_t>(shard.candidates[at]);
-    const std::span<const std::uint8_t> image =
-        raw ? std::span(decoded.pixels.get() + at * image_bytes, image_bytes) : std::span(decoded.files[at]);
-    const Candidate& candidate = plan.listing.candidates[number];
-    writer->add(image, candidate.label, plan.ids[number], candidate.weight);
+    index.add(plan.listing.candidates[number].label, plan.ids[number]);
+    if (plan.format.weighted) index.weights.push_back(plan.listing.candidates[number].weight);
+    if (!raw) index.ends.push_back(index.ends.back() + std::ssize(decoded.files[at]));
+  }
+  auto writer = std::make_unique<ShardWriter>(folder / shard.file, index, plan.format);
+  const auto image_bytes = static_cast<std::size_t>(plan.format.shape.bytes());
+  for (std::size_t at = 0; at < shard.candidates.size(); ++at) {
+    if (!decoded.outcomes[at].refusal.empty()) continue;
+    writer->add(raw ? std::span<const std::uint8_t>(decoded.pixels.get() + at * image_bytes, image_bytes)
+                    : std::span<const std::uint8_t>(decoded.files[at]));
   }
   return writer;
 }

@@ -30,7 +30,6 @@ struct DecodedShard {
   ChannelSums sums;                              ///< over the good images, before JPEG's loss
 
   std::int64_t good() const;
-  std::int64_t jpeg_bytes() const;
 };
 
 struct DecodeOptions {

@@ -76,7 +76,7 @@ Handle access_properties(const std::string& where) {
   return access;
 }
 
-/// Texts are metadata to HDF5, which would keep those that are written already a second time, beside the file in memory.
+/// Texts are metadata to HDF5, which would keep up to 32 MiB of those that are written already.
 void keep_little_metadata(const Handle& access, const std::string& where) {
   constexpr std::size_t kept = std::size_t{1} << 20;
   H5AC_cache_config_t config{};
@@ -208,19 +208,11 @@ std::string name_of(Element element) {
 
 File::File(std::string where, std::int64_t id) : where_(std::move(where)), handle_(id, H5Fclose) {}
 
-File File::create(const std::filesystem::path& path) {
-  const Handle access = access_properties(path.string());
-  return {path.string(), create_file(path.string(), access, path.string())};
-}
-
-File File::create_in_memory(const std::string& name) {
-  constexpr std::size_t growth = std::size_t{1} << 20;
-  const Handle access = access_properties(name);
-  // The older superblock: H5Fget_file_image resets a flag in the newer one and leaves its checksum wrong (1.10.8).
-  check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V18), "cannot fix HDF5's format", name);
-  check(H5Pset_fapl_core(access.id(), growth, false), "cannot make an HDF5 file in memory", name);
-  keep_little_metadata(access, name);
-  return {name, create_file(name, access, name)};
+File File::create(const std::filesystem::path& path, const std::string& name) {
+  const std::string where = name.empty() ? path.string() : name;
+  const Handle access = access_properties(where);
+  keep_little_metadata(access, where);
+  return {where, create_file(path.string(), access, where)};
 }
 
 File File::open(const std::filesystem::path& path) {
@@ -259,16 +251,13 @@ void File::write(const std::string& name, std::span<const std::int64_t> values) 
   write_numbers(name, Element::int64, values);
 }
 
-void File::write(const std::string& name, const std::vector<std::string>& texts) {
+void File::write(const std::string& name, std::span<const char* const> texts) {
   silence_library();
   const std::string where = where_ + ":/" + name;
   const Handle type = text_type(where);
   const Handle space = space_of({static_cast<std::int64_t>(texts.size())}, where);
   const Handle data = make_data_set(handle_.id(), name, type.id(), space, false, where);
-  std::vector<const char*> pointers;
-  pointers.reserve(texts.size());
-  for (const std::string& text : texts) pointers.push_back(text.c_str());
-  if (!pointers.empty()) write_all(data, type.id(), pointers.data(), where);
+  if (!texts.empty()) write_all(data, type.id(), texts.data(), where);
 }
 
 void File::write_attribute(const std::string& name, std::int32_t value) {
@@ -349,15 +338,6 @@ std::int32_t File::read_attribute(const std::string& name) const {
   std::int32_t value = 0;
   check(H5Aread(attribute.id(), H5T_NATIVE_INT32, &value), "cannot read an attribute", where_);
   return value;
-}
-
-std::string File::image() const {
-  silence_library();
-  check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), "cannot flush", where_);
-  const ssize_t size = check(H5Fget_file_image(handle_.id(), nullptr, 0), "cannot read the file in memory", where_);
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  check(H5Fget_file_image(handle_.id(), bytes.data(), bytes.size()), "cannot read the file in memory", where_);
-  return bytes;
 }
 
 void File::close() {

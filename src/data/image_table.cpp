@@ -7,8 +7,8 @@
 #include <type_traits>
 
 #include "lockstep/core/error.hpp"
-#include "lockstep/core/files.hpp"
 #include "lockstep/core/hdf5.hpp"
+#include "lockstep/core/partial_file.hpp"
 
 namespace lockstep {
 namespace {
@@ -18,6 +18,13 @@ std::vector<Field> column(const std::vector<ImageRow>& rows, Field ImageRow::*fi
   std::vector<Field> values;
   values.reserve(rows.size());
   for (const ImageRow& row : rows) values.push_back(row.*field);
+  return values;
+}
+
+std::vector<const char*> texts(const std::vector<ImageRow>& rows, std::string ImageRow::*field) {
+  std::vector<const char*> values;
+  values.reserve(rows.size());
+  for (const ImageRow& row : rows) values.push_back((row.*field).c_str());
   return values;
 }
 
@@ -93,18 +100,19 @@ void read_fingerprints(const hdf5::File& table, std::vector<ImageRow>& rows, con
 }  // namespace
 
 void write_image_table(const std::filesystem::path& file, const std::vector<ImageRow>& rows) {
-  // Built in memory and written in one go: a full disk is then met by our own checked write, not inside HDF5.
-  hdf5::File table = hdf5::File::create_in_memory(file.string());
-  table.write("path", column(rows, &ImageRow::path));
-  table.write("split", column(rows, &ImageRow::split));
+  PartialFile partial(file);
+  hdf5::File table = hdf5::File::create(partial.path(), file.string());
+  table.write("path", texts(rows, &ImageRow::path));
+  table.write("split", texts(rows, &ImageRow::split));
   table.write("label", column(rows, &ImageRow::label));
   table.write("width", column(rows, &ImageRow::width));
   table.write("height", column(rows, &ImageRow::height));
-  table.write("status", column(rows, &ImageRow::status));
-  table.write("reason", column(rows, &ImageRow::reason));
+  table.write("status", texts(rows, &ImageRow::status));
+  table.write("reason", texts(rows, &ImageRow::reason));
   write_fingerprints(table, rows);
   table.write("modified", column(rows, &ImageRow::modified));
-  write_file_atomically(file, table.image());
+  table.close();
+  partial.publish();
 }
 
 std::vector<ImageRow> read_image_table(const std::filesystem::path& file, std::int64_t most) {

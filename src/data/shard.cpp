@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,8 @@ constexpr const char* damaged_hint = "copy the data set again, or pack it again 
 struct Blocks {
   std::uint64_t labels = 0, ids = 0, weights = 0, offsets = 0, images = 0;
   std::uint64_t image_bytes = 0;
+
+  std::uint64_t images_end() const { return images + image_bytes; }
 };
 
 /// Makes the file with all its structure and room for its blocks, so that everything else is writing by position.
@@ -50,6 +53,31 @@ Blocks make_skeleton(const fs::path& path, std::int64_t samples, const ShardForm
 template <typename Value>
 std::span<const std::uint8_t> bytes_of(const std::vector<Value>& values) {
   return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(Value)};
+}
+
+/// What lies between two places of a file, added to its digest.
+void add_part(Digest& digest, const fs::path& path, std::uint64_t begin, std::uint64_t end) {
+  std::vector<std::uint8_t> bytes(end - begin);
+  RandomAccessFile(path).read(begin, bytes);
+  digest.add(std::span<const std::uint8_t>(bytes));
+}
+
+std::vector<std::int64_t> even_ends(std::int64_t samples, std::int64_t image_bytes) {
+  std::vector<std::int64_t> ends{0};
+  for (std::int64_t i = 0; i < samples; ++i) ends.push_back(ends.back() + image_bytes);
+  return ends;
+}
+
+void check_index(const ShardIndex& index, const ShardFormat& format, const std::string& where) {
+  const std::size_t samples = index.labels.size();
+  const bool jpeg = format.store == Store::jpeg;
+  const bool fits = index.ids.size() == samples && index.weights.size() == (format.weighted ? samples : 0) &&
+                    index.ends.size() == (jpeg ? samples + 1 : 1) && index.ends.front() == 0 &&
+                    std::ranges::adjacent_find(index.ends, std::greater_equal<>()) == index.ends.end();
+  if (samples > 0 && fits && format.shape.bytes() > 0) return;
+  throw defect(fmt::format("a shard of {} labels, {} ids, {} weights, {} offsets", samples, index.ids.size(),
+                           index.weights.size(), index.ends.size()),
+               where);
 }
 
 void check_version(const hdf5::File& file, const std::string& where) {
@@ -140,73 +168,62 @@ void check_size(const RandomAccessFile& file, const ShardEntry& expected) {
 
 }  // namespace
 
+void ShardIndex::add(std::int32_t label, std::int64_t id) {
+  labels.push_back(label);
+  ids.push_back(id);
+}
+
 struct ShardWriter::State {
   fs::path path;
-  std::int64_t samples;
-  ShardFormat format;
+  std::int64_t samples, added = 0;
+  std::vector<std::int64_t> ends;  // [sample + 1], of the images one after the other
   PartialFile file;
   Blocks blocks;
-  std::vector<std::int32_t> labels;
-  std::vector<std::int64_t> ids;
-  std::vector<float> weights;
-  std::vector<std::int64_t> ends{0};  // of the images, one after the other
+  Digest digest;  // of the file up to the next image
 
   // The order of the members matters: HDF5 writes its structure into the file that is there.
-  State(const fs::path& final_path, std::int64_t count, const ShardFormat& shard_format, std::int64_t jpeg_bytes)
+  State(const fs::path& final_path, const ShardIndex& index, const ShardFormat& format)
       : path(final_path),
-        samples(count),
-        format(shard_format),
+        samples(std::ssize(index.labels)),
+        ends(format.store == Store::jpeg ? index.ends : even_ends(samples, format.shape.bytes())),
         file(final_path),
-        blocks(make_skeleton(file.path(), count, shard_format, jpeg_bytes)) {
-    file.reserve(blocks.images + blocks.image_bytes);
-  }
-
-  bool has_room_for(std::span<const std::uint8_t> image) const {
-    if (std::ssize(labels) >= samples) return false;
-    if (format.store == Store::raw) return std::ssize(image) == format.shape.bytes();
-    return !image.empty() && static_cast<std::uint64_t>(ends.back()) + image.size() <= blocks.image_bytes;
+        blocks(make_skeleton(file.path(), samples, format, ends.back())) {
+    file.reserve(blocks.images_end());
+    file.write_at(blocks.labels, bytes_of(index.labels));
+    file.write_at(blocks.ids, bytes_of(index.ids));
+    if (format.weighted) file.write_at(blocks.weights, bytes_of(index.weights));
+    if (format.store == Store::jpeg) file.write_at(blocks.offsets, bytes_of(ends));
+    add_part(digest, file.path(), 0, blocks.images);
   }
 };
 
-ShardWriter::ShardWriter(const fs::path& path, std::int64_t samples, const ShardFormat& format,
-                         std::int64_t jpeg_bytes) {
-  const bool fits = (jpeg_bytes > 0) == (format.store == Store::jpeg);
-  if (samples < 1 || format.shape.bytes() < 1 || !fits)
-    throw defect(fmt::format("a shard of {} samples in {} JPEG bytes", samples, jpeg_bytes), path.string());
-  state_ = std::make_unique<State>(path, samples, format, jpeg_bytes);
+ShardWriter::ShardWriter(const fs::path& path, const ShardIndex& index, const ShardFormat& format) {
+  check_index(index, format, path.string());
+  state_ = std::make_unique<State>(path, index, format);
 }
 
 ShardWriter::~ShardWriter() = default;
 
-void ShardWriter::add(std::span<const std::uint8_t> image, std::int32_t label, std::int64_t id, float weight) {
+void ShardWriter::add(std::span<const std::uint8_t> image) {
   State& state = *state_;
-  if (!state.has_room_for(image)) {
-    throw defect(fmt::format("sample {} of {} with {} bytes", state.labels.size(), state.samples, image.size()),
+  const auto at = static_cast<std::size_t>(state.added);
+  if (state.added == state.samples || std::ssize(image) != state.ends[at + 1] - state.ends[at]) {
+    throw defect(fmt::format("sample {} of {} with {} bytes", state.added, state.samples, image.size()),
                  state.path.string());
   }
-  state.file.write_at(state.blocks.images + static_cast<std::uint64_t>(state.ends.back()), image);
-  state.ends.push_back(state.ends.back() + std::ssize(image));
-  state.labels.push_back(label);
-  state.ids.push_back(id);
-  if (state.format.weighted) state.weights.push_back(weight);
+  state.file.write_at(state.blocks.images + static_cast<std::uint64_t>(state.ends[at]), image);
+  state.digest.add(image);
+  ++state.added;
 }
 
 ShardEntry ShardWriter::finish() {
   State& state = *state_;
-  if (std::ssize(state.labels) != state.samples ||
-      static_cast<std::uint64_t>(state.ends.back()) != state.blocks.image_bytes) {
-    throw defect(fmt::format("{} samples of {} bytes added, {} of {} announced", state.labels.size(), state.ends.back(),
-                             state.samples, state.blocks.image_bytes),
-                 state.path.string());
-  }
-  state.file.write_at(state.blocks.labels, bytes_of(state.labels));
-  state.file.write_at(state.blocks.ids, bytes_of(state.ids));
-  if (state.format.weighted) state.file.write_at(state.blocks.weights, bytes_of(state.weights));
-  if (state.format.store == Store::jpeg) state.file.write_at(state.blocks.offsets, bytes_of(state.ends));
-  ShardEntry entry{state.path.filename().string(), state.samples, 0, file_digest(state.file.path())};
-  entry.bytes = static_cast<std::int64_t>(fs::file_size(state.file.path()));
+  if (state.added != state.samples)
+    throw defect(fmt::format("{} samples added, {} announced", state.added, state.samples), state.path.string());
+  const std::uint64_t bytes = fs::file_size(state.file.path());
+  add_part(state.digest, state.file.path(), state.blocks.images_end(), bytes);
   state.file.publish();
-  return entry;
+  return {state.path.filename().string(), state.samples, static_cast<std::int64_t>(bytes), state.digest.hex()};
 }
 
 Shard::Shard(const fs::path& path, const ShardEntry& expected, const ShardFormat& format, std::int64_t classes)

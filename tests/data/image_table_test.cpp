@@ -53,10 +53,10 @@ TEST_F(ImageTableTest, RoundTripOfManyAndOfNone) {
 }
 
 TEST_F(ImageTableTest, TablesWithoutFingerprintsAreRead) {
-  hdf5::File old = hdf5::File::create_in_memory("old");
-  for (const char* name : {"path", "split", "status", "reason"}) old.write(name, {std::string("x"), std::string("y")});
+  hdf5::File old = hdf5::File::create(folder_ / "old.h5");
+  for (const char* name : {"path", "split", "status", "reason"}) old.write(name, std::vector{"x", "y"});
   for (const char* name : {"label", "width", "height"}) old.write(name, std::vector<std::int32_t>{1, 2});
-  write_file_atomically(folder_ / "old.h5", old.image());
+  old.close();
   const auto read = read_image_table(folder_ / "old.h5");
   ASSERT_EQ(read.size(), 2u);
   EXPECT_EQ(read[1], (ImageRow{"y", "y", 2, 2, 2, "y", "y", {}, 0}));
@@ -65,13 +65,12 @@ TEST_F(ImageTableTest, TablesWithoutFingerprintsAreRead) {
 
 TEST_F(ImageTableTest, AFingerprintWithoutAllItsNumbersIsAnError) {
   for (const std::vector<std::int64_t>& bytes : {std::vector<std::int64_t>{1, 2}, std::vector<std::int64_t>{1}}) {
-    hdf5::File table = hdf5::File::create_in_memory("odd");
-    for (const char* name : {"path", "split", "status", "reason"})
-      table.write(name, {std::string("x"), std::string("y")});
+    hdf5::File table = hdf5::File::create(folder_ / "odd.h5");
+    for (const char* name : {"path", "split", "status", "reason"}) table.write(name, std::vector{"x", "y"});
     for (const char* name : {"label", "width", "height"}) table.write(name, std::vector<std::int32_t>{1, 2});
     table.write("content", std::vector<std::int64_t>{1, 2});
     table.write("bytes", bytes);
-    write_file_atomically(folder_ / "odd.h5", table.image());
+    table.close();
     EXPECT_THROW(read_image_table(folder_ / "odd.h5"), Error);
   }
 }

@@ -33,8 +33,10 @@ class ShardTest : public ::testing::Test {
     return bytes;
   }
   ShardEntry write(const std::string& name, std::int64_t samples) const {
-    ShardWriter writer(folder_ / name, samples, {shape});
-    for (std::int64_t i = 0; i < samples; ++i) writer.add(image(i), static_cast<std::int32_t>(i % 4) - 1, 100 + i);
+    ShardIndex index;
+    for (std::int64_t i = 0; i < samples; ++i) index.add(static_cast<std::int32_t>(i % 4) - 1, 100 + i);
+    ShardWriter writer(folder_ / name, index, {shape});
+    for (std::int64_t i = 0; i < samples; ++i) writer.add(image(i));
     return writer.finish();
   }
   std::string failure(const std::string& name, const ShardEntry& entry, ImageShape expected = shape,
@@ -102,19 +104,32 @@ TEST_F(ShardTest, ManyThreadsReadAtOnce) {
 
 TEST_F(ShardTest, UnfinishedWriterLeavesNothing) {
   {
-    ShardWriter writer(folder_ / "a.h5", 2, {shape});
-    writer.add(image(0), 0, 0);
+    ShardWriter writer(folder_ / "a.h5", {{0, 0}, {0, 1}, {}, {0}}, {shape});
+    writer.add(image(0));
   }
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
 TEST_F(ShardTest, WrongNumberOfSamplesIsADefect) {
-  ShardWriter writer(folder_ / "a.h5", 2, {shape});
-  writer.add(image(0), 0, 0);
+  ShardWriter writer(folder_ / "a.h5", {{0, 0}, {0, 1}, {}, {0}}, {shape});
+  writer.add(image(0));
   EXPECT_THROW(writer.finish(), Error);
-  writer.add(image(1), 0, 1);
-  EXPECT_THROW(writer.add(image(2), 0, 2), Error);
+  writer.add(image(1));
+  EXPECT_THROW(writer.add(image(2)), Error);
   EXPECT_NO_THROW(writer.finish());
+}
+
+TEST_F(ShardTest, AnIndexThatDoesNotFitIsADefect) {
+  const auto refuses = [&](const ShardIndex& index, const ShardFormat& format) {
+    EXPECT_THROW(ShardWriter(folder_ / "a.h5", index, format), Error);
+    EXPECT_TRUE(fs::is_empty(folder_));
+  };
+  refuses({}, {shape});
+  refuses({{0, 0}, {0}, {}, {0}}, {shape});
+  refuses({{0, 0}, {0, 1}, {1, 1}, {0}}, {shape});
+  refuses({{0, 0}, {0, 1}, {1}, {0}}, {shape, Store::raw, true});
+  refuses({{0, 0}, {0, 1}, {}, {0, 3}}, {shape, Store::jpeg, false});
+  refuses({{0, 0}, {0, 1}, {}, {0, 3, 3}}, {shape, Store::jpeg, false});
 }
 
 TEST_F(ShardTest, CutShortIsNamed) {

@@ -143,10 +143,12 @@ void add_hdf5(Seeds& seeds) {
       const fs::path file = seeds.scratch("shard.h5");
       const std::string jpeg = encoded(".jpg", picture(CV_8UC3));
       const std::string image = store == Store::raw ? std::string(60, 'p') : jpeg;
-      const std::int64_t jpeg_bytes = store == Store::raw ? 0 : 3 * static_cast<std::int64_t>(jpeg.size());
-      ShardWriter writer(file, 3, {{4, 5, 3}, store, weighted}, jpeg_bytes);
-      for (int i = 0; i < 3; ++i)
-        writer.add({reinterpret_cast<const std::uint8_t*>(image.data()), image.size()}, i - 1, 10 + i, 0.5f);
+      ShardIndex index{{-1, 0, 1}, {10, 11, 12}, {}, {0}};
+      if (weighted) index.weights.assign(3, 0.5f);
+      for (int i = 0; store == Store::jpeg && i < 3; ++i)
+        index.ends.push_back(index.ends.back() + std::ssize(image));
+      ShardWriter writer(file, index, {{4, 5, 3}, store, weighted});
+      for (int i = 0; i < 3; ++i) writer.add({reinterpret_cast<const std::uint8_t*>(image.data()), image.size()});
       writer.finish();
       const auto about = static_cast<char>(3 | (store == Store::jpeg ? 16 : 0) | (weighted ? 32 : 0));
       seeds.add("shard", about + read_file(file));

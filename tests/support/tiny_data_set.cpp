@@ -61,19 +61,18 @@ Manifest write_tiny_data_set(const std::filesystem::path& folder, const TinyData
     for (std::int64_t first = 0; first < samples; first += spec.per_shard) {
       const std::int64_t count = std::min(spec.per_shard, samples - first);
       const std::string file = fmt::format("shards/{}-{:05}.h5", name, split.shards.size());
+      ShardIndex index;
       std::vector<std::vector<std::uint8_t>> images;
-      std::int64_t bytes = 0;
-      for (std::int64_t i = id; i < id + count; ++i) {
-        images.push_back(stored(spec, i, i % spec.classes));
-        bytes += std::ssize(images.back());
-      }
-      ShardWriter writer(folder / file, count, manifest.shard_format(), spec.jpeg ? bytes : 0);
       for (std::int64_t i = 0; i < count; ++i, ++id) {
         const std::int64_t label = id % spec.classes;
         ++split.class_counts[static_cast<std::size_t>(label)];
-        writer.add(images[static_cast<std::size_t>(i)], static_cast<std::int32_t>(label), id,
-                   static_cast<float>(id % 4));
+        images.push_back(stored(spec, id, label));
+        index.add(static_cast<std::int32_t>(label), id);
+        if (spec.weighted) index.weights.push_back(static_cast<float>(id % 4));
+        if (spec.jpeg) index.ends.push_back(index.ends.back() + std::ssize(images.back()));
       }
+      ShardWriter writer(folder / file, index, manifest.shard_format());
+      for (const auto& image : images) writer.add(image);
       ShardEntry entry = writer.finish();
       entry.file = file;
       split.shards.push_back(entry);

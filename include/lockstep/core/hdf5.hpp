@@ -54,10 +54,8 @@ class Handle {
 
 class File {
  public:
-  /// A new file, replacing what was there.
-  static File create(const std::filesystem::path& path);
-  /// A new file in memory; `name` stands for it in errors. image() gives its bytes.
-  static File create_in_memory(const std::string& name);
+  /// A new file, replacing what was there. `name`: what errors call it, if that is not its path.
+  static File create(const std::filesystem::path& path, const std::string& name = "");
   /// An existing file, read-only. Errors: missing, not HDF5, cut short.
   static File open(const std::filesystem::path& path);
 
@@ -67,8 +65,8 @@ class File {
   void write(const std::string& name, std::span<const std::uint8_t> values);
   void write(const std::string& name, std::span<const std::int32_t> values);
   void write(const std::string& name, std::span<const std::int64_t> values);
-  /// Strings of any length, marked as UTF-8.
-  void write(const std::string& name, const std::vector<std::string>& texts);
+  /// Strings of any length, ended by zeros, marked as UTF-8.
+  void write(const std::string& name, std::span<const char* const> texts);
   /// An attribute of the root group.
   void write_attribute(const std::string& name, std::int32_t value);
 
@@ -83,8 +81,6 @@ class File {
   std::vector<std::string> read_texts(const std::string& name) const;
   std::int32_t read_attribute(const std::string& name) const;
 
-  /// The bytes of the whole file, for a file in memory.
-  std::string image() const;
   /// Writes what HDF5 still holds. Without it the destructor closes and failures go unseen.
   void close();
 

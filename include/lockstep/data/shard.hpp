@@ -22,22 +22,29 @@
 
 namespace lockstep {
 
+/// All that a shard says of its samples besides their images, in their order.
+struct ShardIndex {
+  std::vector<std::int32_t> labels;
+  std::vector<std::int64_t> ids;
+  std::vector<float> weights;        ///< of formats with weights, else empty
+  std::vector<std::int64_t> ends{0};  ///< Store::jpeg: offsets of the files, as /offsets; else the one 0
+
+  void add(std::int32_t label, std::int64_t id);
+};
+
 /// Writes one shard under its partial name; finish() makes it appear. Destroyed before finish(): nothing is left
-/// behind. One thread at a time.
+/// behind. One thread at a time. Its checksum is taken while the bytes pass, which is why the index comes first.
 class ShardWriter {
  public:
-  /// `samples`: how many will be added, exactly. `jpeg_bytes`: what all their files take, for Store::jpeg.
-  ShardWriter(const std::filesystem::path& path, std::int64_t samples, const ShardFormat& format,
-              std::int64_t jpeg_bytes = 0);
+  ShardWriter(const std::filesystem::path& path, const ShardIndex& index, const ShardFormat& format);
   ~ShardWriter();
   ShardWriter(const ShardWriter&) = delete;
   ShardWriter& operator=(const ShardWriter&) = delete;
 
-  /// The next sample. `image`: shape.bytes() bytes, rows of interleaved channels, or a JPEG file. `weight` is kept if
-  /// the format has weights.
-  void add(std::span<const std::uint8_t> image, std::int32_t label, std::int64_t id, float weight = 1);
-  /// Writes labels, ids and what else there is, flushes to disk, renames. Returns the manifest's entry, `file` being
-  /// the bare file name.
+  /// The next sample's image: shape.bytes() bytes, rows of interleaved channels, or a JPEG file of the size that the
+  /// index says.
+  void add(std::span<const std::uint8_t> image);
+  /// After the last image: flushes to disk, renames. Returns the manifest's entry, `file` being the bare file name.
   ShardEntry finish();
 
  private:
