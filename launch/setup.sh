@@ -26,11 +26,11 @@ debian_packages=(
   python3 python3-venv ca-certificates                                        # pip, which fetches LibTorch
 )
 torch_requirement=torch==2.11.0
-test_requirements=(numpy==2.2.6 h5py==3.13.0 safetensors==0.5.3 scikit-learn==1.6.1 scipy==1.15.3 pillow==11.2.1)
+test_requirements=(numpy==2.2.6 h5py==3.13.0 safetensors==0.5.3 scikit-learn==1.6.1 scipy==1.15.3 pillow==11.2.1 keras==3.15.1)
 # Fetched without what it needs: that is torch, which is here already. Python imports both only after --cuda.
 torchvision_requirement=torchvision==0.26.0
 # Megabytes free in the build folder: downloaded wheels and what they unpack to lie there together.
-cpu_megabytes=2000 cuda_megabytes=10000 tests_megabytes=500
+cpu_megabytes=2000 cuda_megabytes=10000 tests_megabytes=600
 
 # --- the command line -------------------------------------------------------------------------------------------------
 flavour=cpu with_tests=false check_only=false build=$project_root/build

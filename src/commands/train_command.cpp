@@ -14,6 +14,7 @@
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/train/stop_signal.hpp"
 #include "lockstep/train/trainer.hpp"
+#include "lockstep/weights/find_weights.hpp"
 
 namespace lockstep {
 namespace {
@@ -70,6 +71,13 @@ std::optional<RunFolder> run_folder(const RunConfig& config, const Options& opti
   return folder;
 }
 
+/// The file that --weights names, found by rank 0, whose folders count.
+Options with_found_weights(const Options& said, World& world) {
+  if (!said.has("weights")) return said;
+  const std::string file = world.rank() == 0 ? find_weights(said.text("weights"), weight_folders()).string() : "";
+  return said.with("weights", world.broadcast(file));
+}
+
 Exit train(RunConfig config, const Options& options, World& world, const Log& log) {
   const bool resumes = options.has("resume"), rehearses = options.flag("dry-run");
   const Manifest manifest = shared_manifest(world, config.loader.data);
@@ -120,7 +128,7 @@ Exit train_command(const std::vector<std::string>& words) {
     const Options said = Options::parse(Command::train, words);
     if (const auto answer = answer_to_questions(said)) return say(world, *answer);
     const bool resumes = said.has("resume");
-    const Options options = resumes ? resumed_options(said, world) : said;
+    const Options options = resumes ? resumed_options(said, world) : with_found_weights(said, world);
     const RunConfig config = RunConfig::from(options);
     if (options.flag("print-model")) return say(world, model_table(config));
     require_learnt_weights(config.model, resumes);

@@ -11,6 +11,9 @@ constexpr unsigned preprocess = static_cast<unsigned>(Command::preprocess);
 constexpr unsigned train = static_cast<unsigned>(Command::train);
 constexpr unsigned evaluate = static_cast<unsigned>(Command::evaluate);
 constexpr unsigned bench_loader = static_cast<unsigned>(Command::bench_loader);
+constexpr unsigned weights_list = static_cast<unsigned>(Command::weights_list);
+constexpr unsigned weights_convert = static_cast<unsigned>(Command::weights_convert);
+constexpr unsigned weights_compare = static_cast<unsigned>(Command::weights_compare);
 constexpr unsigned loading = train | bench_loader;  // what batches hold and how they are prepared
 constexpr double whole = 9007199254740992.0;        // 2^53: integers that survive a JSON reader
 constexpr double tiny = 1e-300;                     // "greater than zero"
@@ -30,6 +33,18 @@ constexpr std::array commands{
                "a data set → how fast batches come, what limits them, what to change",
                "lockstep bench loader --data DIR [--config FILE] [options]",
                "lockstep bench loader --data datasets/quickstart --augment --seconds 3", train},
+    CommandRow{Command::weights_list, "weights list", "a weight file → names, shapes and types of its tensors",
+               "lockstep weights list FILE [options]", "lockstep weights list runs/example/weights/best.safetensors", 0,
+               "file"},
+    CommandRow{Command::weights_convert, "weights convert",
+               "a weight file of any format → safetensors, or a .pth that torch.load reads",
+               "lockstep weights convert INPUT OUTPUT [options]",
+               "lockstep weights convert runs/example/weights/best.safetensors example.pth", 0, "input,output"},
+    CommandRow{Command::weights_compare, "weights compare",
+               "two weight files of any formats → what differs; exit code 1 if anything does",
+               "lockstep weights compare FIRST SECOND [options]",
+               "lockstep weights compare runs/example/weights/best.safetensors runs/example/weights/last.safetensors", 0,
+               "first,second"},
 };
 
 // name, group, commands, type, value, default, required, common, low, high, help
@@ -90,6 +105,22 @@ constexpr std::array options{
               "size of a shard, in raw image bytes"},
     OptionRow{"threads", "output", preprocess, integer, "N", "0", false, false, 0, 1024,
               "decoding threads per rank; 0: this rank's share of the cores"},
+
+    OptionRow{"file", "weights", weights_list, path, "FILE", "", true, true, 0, 0,
+              "the weight file, of any format (the word --file may be left out)"},
+    OptionRow{"input", "weights", weights_convert, path, "FILE", "", true, true, 0, 0,
+              "the weight file to read, of any format (the word --input may be left out)"},
+    OptionRow{"output", "weights", weights_convert, path, "FILE", "", true, true, 0, 0,
+              "the file to write: .safetensors, or .pth or .pt for PyTorch (the word --output may be left out)"},
+    OptionRow{"first", "weights", weights_compare, path, "FILE", "", true, true, 0, 0,
+              "a weight file of any format (the word --first may be left out)"},
+    OptionRow{"second", "weights", weights_compare, path, "FILE", "", true, true, 0, 0,
+              "another one (the word --second may be left out)"},
+    OptionRow{"model", "weights", weights_convert | weights_compare, choice, "vgg16|vgg19|xception|squeezenet1_1", "",
+              false, true, 0, 0, "whose layers a file of Keras holds; other formats carry the names themselves"},
+    OptionRow{"tolerance", "weights", weights_compare, real, "X", "0", false, true, 0, 1e300,
+              "largest difference between two values that counts as equal"},
+    OptionRow{"json", "", weights_list, flag, "", "false", false, true, 0, 0, "print JSON instead of a table"},
 
     OptionRow{"data", "data", train, path, "DIR", "", true, true, 0, 0, "the data set to train on"},
     OptionRow{"data", "data", evaluate, path, "DIR", "", false, true, 0, 0,
@@ -165,8 +196,9 @@ constexpr std::array options{
               "share of the samples that are mixed"},
     OptionRow{"model", "model", train, choice, "custom|resnet18|resnet34|resnet50", "custom", false, true, 0, 0,
               "the custom CNN, described by the layer options below, or a residual network"},
-    OptionRow{"weights", "model", train, path, "FILE", "", false, true, 0, 0,
-              "safetensors file to start from, ours or torchvision's; another number of classes: a new head"},
+    OptionRow{"weights", "model", train, path, "FILE|NAME", "", false, true, 0, 0,
+              "weights to start from: a file of PyTorch, safetensors or Keras, or a name such as resnet50 to look up in "
+              "LOCKSTEP_WEIGHTS and torch hub's cache; another number of classes: a new head"},
     OptionRow{"freeze-fraction", "model", train, real, "SHARE", "0", false, true, 0, 1,
               "share of the network, from its input on, that keeps its weights"},
     OptionRow{"freeze-by", "model", train, choice, "tensors|modules|parameters", "modules", false, false, 0, 0,

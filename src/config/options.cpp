@@ -89,16 +89,26 @@ std::vector<std::string> expand_negations(Command command, const std::vector<std
   return expanded;
 }
 
+/// The options that bare words stand for.
+po::positional_options_description bare_words(Command command) {
+  po::positional_options_description description;
+  const std::string_view words = row_of(command).words;
+  if (words.empty()) return description;
+  for (const std::string& name : split_list(words)) description.add(name.c_str(), 1);
+  return description;
+}
+
 po::variables_map parse_words(Command command, const std::vector<std::string>& words) {
   const auto help = fmt::format("lockstep {} --help shows how it is used", row_of(command).name);
   try {
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing &
                       ~po::command_line_style::allow_short;
     const po::options_description description = description_of(command);
+    const po::positional_options_description positions = bare_words(command);
     po::variables_map map;
     po::store(po::command_line_parser(expand_negations(command, words))
                   .options(description)
-                  .positional(po::positional_options_description())
+                  .positional(positions)
                   .style(style)
                   .run(),
               map);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/hdf5_attributes.hpp"
 #include "core/hdf5_texts.hpp"
 #include "lockstep/core/error.hpp"
 
@@ -172,6 +173,21 @@ std::optional<std::uint64_t> block_offset(const Handle& data, const std::string&
     return std::nullopt;
   const haddr_t offset = H5Dget_offset(data.id());
   return offset == HADDR_UNDEF ? std::nullopt : std::optional<std::uint64_t>(offset);
+}
+
+/// Where an object's header begins in the file.
+std::uint64_t header_address(const Handle& object, const std::string& where) {
+#if H5_VERSION_GE(1, 12, 0)
+  H5O_info2_t info{};
+  haddr_t address = HADDR_UNDEF;
+  check(H5Oget_info3(object.id(), &info, H5O_INFO_BASIC), "cannot find an object", where);
+  check(H5VLnative_token_to_addr(object.id(), info.token, &address), "cannot find an object", where);
+  return address;
+#else
+  H5O_info_t info{};
+  check(H5Oget_info2(object.id(), &info, H5O_INFO_BASIC), "cannot find an object", where);
+  return info.addr;
+#endif
 }
 
 /// The length of a one-dimensional data set, checked against the bytes the file has, so that a damaged length does not
@@ -338,6 +354,14 @@ std::int32_t File::read_attribute(const std::string& name) const {
   std::int32_t value = 0;
   check(H5Aread(attribute.id(), H5T_NATIVE_INT32, &value), "cannot read an attribute", where_);
   return value;
+}
+
+std::optional<std::vector<std::string>> File::read_text_attribute(const std::string& object,
+                                                                  const std::string& name) const {
+  silence_library();
+  const Handle opened(H5Oopen(handle_.id(), object.c_str(), H5P_DEFAULT), H5Oclose);
+  if (opened.id() < 0) throw Error("no " + object, where_, "not a file of this kind, or damaged: write it again");
+  return hdf5::read_text_attribute(RandomAccessFile(where_), header_address(opened, where_), name);
 }
 
 void File::close() {

@@ -31,8 +31,16 @@ bool is_for_other_classes(const Tensors& file, const Model& model, const std::st
          weight.size(0) != mine.size(0);
 }
 
-/// The first convolution's shape alone tells for how many channels a network is.
-void check_channels(const Tensors& file, const Model& model, const std::filesystem::path& path) {
+/// Of a head that the file lacks: itself, or the whole part of the network it ends, where the file has nothing of that.
+std::string absent_part(const Tensors& file, const std::string& head) {
+  const std::string part = head.substr(0, head.find('.'));
+  const bool has_some =
+      std::any_of(file.begin(), file.end(), [&](const auto& pair) { return pair.first.starts_with(part + "."); });
+  return has_some ? head : part;
+}
+
+/// The first convolution's shape alone tells for how many channels a network is. One channel takes the sum of three.
+void fit_channels(Tensors& file, const Model& model, PretrainedReport& report, const std::filesystem::path& path) {
   const auto parameters = model.named_parameters();
   const at::Tensor& first = parameters.front().value();
   const auto found = file.find(parameters.front().key());
@@ -41,9 +49,26 @@ void check_channels(const Tensors& file, const Model& model, const std::filesyst
   std::vector<std::int64_t> otherwise = found->second.sizes().vec();
   otherwise[1] = wants;
   if (has == wants || at::IntArrayRef(otherwise) != first.sizes()) return;
+  if (has == 3 && wants == 1) {
+    found->second = found->second.to(at::kFloat).sum(1, true);
+    report.summed_channels = has;
+    return;
+  }
   throw Error(fmt::format("the weights are for images of {} channel{}, the data set's have {}", has,
                           has == 1 ? "" : "s", wants),
               path.string(), fmt::format("pack the data set with --channels {}", has));
+}
+
+/// Which heads the file has nothing for. A file that has none of the model's names is of another model.
+void find_new_heads(const Tensors& file, const Model& model, PretrainedReport& report) {
+  for (const std::string& head : model.heads()) {
+    const at::Tensor weight = find(file, head + ".weight"), bias = find(file, head + ".bias");
+    if (is_for_other_classes(file, model, head)) report.new_heads.push_back(head);
+    if (!weight.defined() && !bias.defined()) report.absent.push_back(absent_part(file, head));
+  }
+  const at::Tensor last = find(file, model.heads().back() + ".weight");
+  report.classes = model.named_parameters()[model.heads().back() + ".weight"].size(0);
+  report.file_classes = last.defined() && last.dim() > 0 ? last.size(0) : 0;
 }
 
 bool may_be_absent(const std::string& name) { return name.ends_with(step_counter); }
@@ -58,7 +83,7 @@ Tensors matching(const Tensors& file, const Model& model, const PretrainedReport
     const auto found = rest.find(name);
     const bool is_head = report.starts_anew(name);
     if (found == rest.end()) {
-      if (!may_be_absent(name)) faults.missing.push_back(name);
+      if (!may_be_absent(name) && !is_head) faults.missing.push_back(name);
       continue;
     }
     if (!is_head && found->second.sizes() != tensor.sizes()) {
@@ -76,15 +101,12 @@ Tensors matching(const Tensors& file, const Model& model, const PretrainedReport
 }  // namespace
 
 PretrainedReport start_from(const WeightFile& weights, Model& model, const std::filesystem::path& file) {
-  const Tensors available(weights.tensors.begin(), weights.tensors.end());
-  check_channels(available, model, file);
+  require_finite_weights(weights, file);
+  Tensors available(weights.tensors.begin(), weights.tensors.end());
   PretrainedReport report;
-  const std::string last = model.heads().back() + ".weight";
-  report.classes = report.file_classes = model.named_parameters()[last].size(0);
-  for (const std::string& head : model.heads()) {
-    if (is_for_other_classes(available, model, head)) report.new_heads.push_back(head);
-  }
-  if (!report.new_heads.empty()) report.file_classes = available.at(report.new_heads.back() + ".weight").size(0);
+  report.notes = weights.notes;
+  fit_channels(available, model, report, file);
+  find_new_heads(available, model, report);
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : matching(available, model, report, file)) {
     at::Tensor(tensor).copy_(available.at(name));
@@ -94,17 +116,24 @@ PretrainedReport start_from(const WeightFile& weights, Model& model, const std::
 }
 
 bool PretrainedReport::starts_anew(std::string_view name) const {
-  return std::any_of(new_heads.begin(), new_heads.end(), [name](const std::string& head) {
-    return name.starts_with(head) && name.substr(head.size()).starts_with('.');
-  });
+  const auto owns = [name](const std::string& part) {
+    return name.starts_with(part) && name.substr(part.size()).starts_with('.');
+  };
+  return std::any_of(new_heads.begin(), new_heads.end(), owns) || std::any_of(absent.begin(), absent.end(), owns);
 }
 
 std::string describe(const PretrainedReport& report, const std::filesystem::path& file) {
   std::string text = fmt::format("started from {} tensors of {}", report.loaded, file.string());
-  if (report.new_heads.empty()) return text;
-  return text + fmt::format("; the head{} {} start{} anew: {} classes in the file, {} in the data set",
-                            report.new_heads.size() == 1 ? "" : "s", fmt::join(report.new_heads, ", "),
-                            report.new_heads.size() == 1 ? "s" : "", report.file_classes, report.classes);
+  if (!report.new_heads.empty())
+    text += fmt::format("; the head{} {} start{} anew: {} classes in the file, {} in the data set",
+                        report.new_heads.size() == 1 ? "" : "s", fmt::join(report.new_heads, ", "),
+                        report.new_heads.size() == 1 ? "s" : "", report.file_classes, report.classes);
+  if (!report.absent.empty())
+    text += fmt::format("; not in the file, so starting anew: {}", fmt::join(report.absent, ", "));
+  if (report.summed_channels > 0)
+    text += fmt::format("; the first layer's {} channels are summed for grey images", report.summed_channels);
+  for (const std::string& note : report.notes) text += "; " + note;
+  return text;
 }
 
 }  // namespace lockstep

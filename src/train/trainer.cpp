@@ -13,7 +13,7 @@
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/model/pretrained.hpp"
 #include "lockstep/optim/schedule.hpp"
-#include "lockstep/weights/safetensors.hpp"
+#include "lockstep/weights/read_weights.hpp"
 #include "train/epoch_report.hpp"
 #include "train/run_keeper.hpp"
 #include "train/training_input.hpp"
@@ -76,7 +76,7 @@ struct Trainer::State {
   void start_from_weights() const {
     const std::filesystem::path& file = config.model.weights;
     if (file.empty() || channels.control->rank() != 0) return;
-    log.info(describe(start_from(read_safetensors(file), *model, file), file));
+    log.info(describe(start_from(read_weights(file, name_of(config.model.kind)), *model, file), file));
   }
 
   bool run_over() const { return at.steps >= data.steps(); }

@@ -9,6 +9,33 @@
 
 namespace lockstep {
 
+std::string_view type_name(at::ScalarType type) {
+  switch (type) {
+    case at::kHalf:
+      return "float16";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kFloat:
+      return "float32";
+    case at::kDouble:
+      return "float64";
+    case at::kChar:
+      return "int8";
+    case at::kShort:
+      return "int16";
+    case at::kInt:
+      return "int32";
+    case at::kLong:
+      return "int64";
+    case at::kByte:
+      return "uint8";
+    case at::kBool:
+      return "bool";
+    default:
+      return c10::toString(type);
+  }
+}
+
 void copy_weights(const WeightFile& from, const std::vector<std::pair<std::string, at::Tensor>>& into,
                   const std::filesystem::path& file) {
   std::map<std::string, at::Tensor> rest(from.tensors.begin(), from.tensors.end());

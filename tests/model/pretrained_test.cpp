@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "lockstep/core/error.hpp"
 #include "lockstep/model/make_model.hpp"
 
@@ -104,13 +106,57 @@ TEST(Pretrained, AHeadOfOtherFeaturesIsAnotherModel) {
   EXPECT_NE(fault(weights, *model).find("fc.weight is [7, 2048], the model's [10, 512]"), std::string::npos);
 }
 
-TEST(Pretrained, ChannelsOfTheImagesAreNamed) {
+TEST(Pretrained, AFirstLayerForColourIsSummedForGreyImages) {
   const auto colour = resnet18({3, 32, 10}, 1), grey = resnet18({1, 32, 10}, 2);
-  const std::string text = fault(weights_of(*colour), *grey);
-  EXPECT_NE(text.find("for images of 3 channels, the data set's have 1"), std::string::npos) << text;
-  EXPECT_NE(text.find("--channels 3"), std::string::npos) << text;
-  EXPECT_NE(fault(weights_of(*grey), *colour).find("for images of 1 channel, the data set's have 3"),
-            std::string::npos);
+  const PretrainedReport report = start_from(weights_of(*colour), *grey, "w");
+  EXPECT_EQ(report.summed_channels, 3);
+  EXPECT_TRUE(tensor_of(*grey, "conv1.weight").equal(tensor_of(*colour, "conv1.weight").sum(1, true)));
+  EXPECT_NE(describe(report, "w").find("3 channels are summed"), std::string::npos);
+  const at::Tensor images = at::rand({2, 1, 32, 32});
+  const BatchContext context;
+  const at::Tensor from_grey = grey->forward(images, context);
+  EXPECT_TRUE(at::allclose(from_grey, colour->forward(images.expand({2, 3, 32, 32}), context), 1e-4, 1e-5));
+}
+
+TEST(Pretrained, AFirstLayerForGreyDoesNotServeColour) {
+  const auto colour = resnet18({3, 32, 10}, 1), grey = resnet18({1, 32, 10}, 2);
+  const std::string text = fault(weights_of(*grey), *colour);
+  EXPECT_NE(text.find("for images of 1 channel, the data set's have 3"), std::string::npos) << text;
+  EXPECT_NE(text.find("--channels 1"), std::string::npos) << text;
+}
+
+TEST(Pretrained, ATrunkStartsAHeadOfItsOwn) {
+  const auto from = resnet18({3, 32, 10}, 1), into = resnet18({3, 32, 10}, 2), untouched = resnet18({3, 32, 10}, 2);
+  WeightFile trunk = weights_of(*from);
+  std::erase_if(trunk.tensors, [](const auto& pair) { return pair.first.starts_with("fc."); });
+  trunk.notes = {"a note of the reader"};
+  const PretrainedReport report = start_from(trunk, *into, "w");
+  EXPECT_EQ(report.absent, std::vector<std::string>{"fc"});
+  EXPECT_EQ(report.loaded, 60u + 3 * 20u);
+  EXPECT_TRUE(report.starts_anew("fc.weight"));
+  for (const auto& [name, tensor] : state_of(*into))
+    EXPECT_TRUE(tensor.equal(tensor_of(name.starts_with("fc.") ? *untouched : *from, name))) << name;
+  const std::string text = describe(report, "w");
+  EXPECT_NE(text.find("not in the file, so starting anew: fc"), std::string::npos) << text;
+  EXPECT_NE(text.find("a note of the reader"), std::string::npos) << text;
+}
+
+TEST(Pretrained, HalfAHeadAndAHalfTrunkAreFaults) {
+  const auto from = resnet18({3, 32, 10}, 1), into = resnet18({3, 32, 10}, 2);
+  for (const std::string missing : {"fc.bias", "layer4.1.conv2.weight"}) {
+    WeightFile weights = weights_of(*from);
+    std::erase_if(weights.tensors, [&](const auto& pair) { return pair.first == missing; });
+    EXPECT_NE(fault(weights, *into).find("missing: " + missing), std::string::npos);
+  }
+}
+
+TEST(Pretrained, WeightsThatAreNotNumbersAreNamed) {
+  const auto from = resnet18({3, 32, 10}, 1), into = resnet18({3, 32, 10}, 2);
+  WeightFile weights = weights_of(*from);
+  for (auto& [name, tensor] : weights.tensors) {
+    if (name == "layer2.0.conv1.weight") tensor.view({-1})[5] = std::numeric_limits<float>::quiet_NaN();
+  }
+  EXPECT_NE(fault(weights, *into).find("tensor layer2.0.conv1.weight has 1 values that are NaN"), std::string::npos);
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
 """Weight files of torchvision's networks through the program, and the program's through torchvision."""
+import os
+import unittest.mock
+
 import support
 from support import SystemTest
 
@@ -56,8 +59,25 @@ class WeightFiles(SystemTest):
 
     def test_weights_for_colour_meet_grey_images(self):
         grey = self.make_data(self.folder / "grey", "--channels", 1, images=40, side=32)
-        self.refused(1, ["images of 3 channels", "--channels 3", self.file], "train", "--data", grey, "--run",
-                     self.folder / "run", "--model", "resnet18", "--weights", self.file)
+        result = self.done("train", "--data", grey, "--run", self.folder / "run", "--model", "resnet18", "--weights", self.file,
+                           "--freeze-fraction", 0.98, "--batch", 14, "--epochs", 1, "--threads", 1, "--eval-split", "none")
+        self.assertIn("the first layer's 3 channels are summed for grey images", result.stdout + result.stderr)
+        tuned = safetensors_torch.load_file(self.folder / "run/weights/last.safetensors")
+        torch.testing.assert_close(tuned["conv1.weight"], self.pretrained.conv1.weight.detach().sum(1, keepdim=True))
+
+    def test_a_name_finds_the_file_in_the_cache_of_pytorchs_hub(self):
+        folder = self.folder / "hub/checkpoints"
+        folder.mkdir(parents=True)
+        torch.save(self.pretrained.state_dict(), folder / "resnet18-f37072fd.pth", _use_new_zipfile_serialization=False)
+        with unittest.mock.patch.dict(os.environ, {"TORCH_HOME": str(self.folder), "LOCKSTEP_WEIGHTS": str(self.shared / "none")}):
+            tuned, said = self.train(self.folder / "run", "--weights", "resnet18", "--freeze-fraction", 0.98)
+            self.assertIn(str(folder / "resnet18-f37072fd.pth"), said)
+            self.assertIn(f"weights = {folder}/resnet18-f37072fd.pth", (self.folder / "run/config.ini").read_text())
+            self.assertTrue(torch.equal(tuned["conv1.weight"], self.pretrained.conv1.weight))
+            words = ("train", "--data", self.data, "--run", self.folder / "other", "--threads", 1)
+            self.refused(1, ["no weights 'resnet34'", self.shared / "none", folder], *words, "--weights", "resnet34")
+            torch.save({}, folder / "resnet18-5c106cde.pth")
+            self.refused(1, ["several weights 'resnet18'", "f37072fd", "5c106cde"], *words, "--weights", "resnet18")
 
     def test_the_weights_of_a_real_network_of_another_kind(self):
         file = support.test_data("weights") / "squeezenet1_1-imagenet-features.safetensors"

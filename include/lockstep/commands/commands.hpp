@@ -16,5 +16,7 @@ Exit train_command(const std::vector<std::string>& words);
 Exit evaluate_command(const std::vector<std::string>& words);
 /// The first word says what is measured.
 Exit bench_command(const std::vector<std::string>& words);
+/// The first word says what is done with weight files: list, convert, compare. One process, without MPI.
+Exit weights_command(const std::vector<std::string>& words);
 
 }  // namespace lockstep

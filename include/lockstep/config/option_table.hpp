@@ -7,7 +7,15 @@
 
 namespace lockstep {
 
-enum class Command : unsigned { preprocess = 1, train = 2, evaluate = 4, bench_loader = 8 };
+enum class Command : unsigned {
+  preprocess = 1,
+  train = 2,
+  evaluate = 4,
+  bench_loader = 8,
+  weights_list = 16,
+  weights_convert = 32,
+  weights_compare = 64
+};
 
 constexpr unsigned operator|(Command a, Command b) { return static_cast<unsigned>(a) | static_cast<unsigned>(b); }
 
@@ -18,6 +26,7 @@ struct CommandRow {
   std::string_view usage;    ///< the line behind "usage:"
   std::string_view example;  ///< works as it is after the quickstart
   unsigned reads = 0;        ///< commands whose config files it takes too, passing over what is theirs alone
+  std::string_view words{};  ///< options that words without dashes stand for, in their order: "input,output"
 };
 
 enum class OptionType { text, path, choice, choice_list, flag, integer, integer_list, real, real_list, text_list };

@@ -81,6 +81,10 @@ class File {
   std::vector<std::string> read_texts(const std::string& name) const;
   std::int32_t read_attribute(const std::string& name) const;
 
+  /// The texts of an attribute of a group or data set ("/": the root); none where it has no such attribute.
+  /// Errors: no such object, an attribute of another type or damaged.
+  std::optional<std::vector<std::string>> read_text_attribute(const std::string& object, const std::string& name) const;
+
   /// Writes what HDF5 still holds. Without it the destructor closes and failures go unseen.
   void close();
 

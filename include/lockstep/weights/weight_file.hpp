@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct WeightFile {
   std::map<std::string, std::string> metadata;              ///< see input_statistics.hpp for keys of ours
   std::vector<std::string> notes = {};  ///< for a person, a line each: what the reader left out or renamed
 };
+
+/// A type's name in PyTorch and NumPy: "float32" …
+std::string_view type_name(at::ScalarType type);
 
 /// Copies weights into tensors of the same names; an Error lists names that are missing, unexpected or of another
 /// shape, and nothing is copied.
