@@ -27,8 +27,9 @@ debian_packages=(
 )
 torch_requirement=torch==2.11.0
 test_requirements=(numpy==2.2.6 h5py==3.13.0 safetensors==0.5.3 scikit-learn==1.6.1 scipy==1.15.3 pillow==11.2.1 keras==3.15.1)
-# Fetched without what it needs: that is torch, which is here already. Python imports both only after --cuda.
-torchvision_requirement=torchvision==0.26.0
+# Fetched without what they need: that is torch, which is here already, and timm's hub of weights, which nobody asks for.
+# Python imports them only after --cuda.
+bare_requirements=(torchvision==0.26.0 timm==1.0.31)
 # Megabytes free in the build folder: downloaded wheels and what they unpack to lie there together.
 cpu_megabytes=2000 cuda_megabytes=10000 tests_megabytes=600
 
@@ -93,7 +94,7 @@ install_packages() {  # PACKAGE...
 # A part of the virtual environment is there when its stamp is, which is written last and holds what was asked for.
 stamp() { printf '%s' "$venv/.lockstep-$1"; }
 has_part() { [[ -f $(stamp "$1") && $(<"$(stamp "$1")") == "$2" ]]; }
-tests_part="${test_requirements[*]} $torchvision_requirement"
+tests_part="${test_requirements[*]} ${bare_requirements[*]}"
 finish_part() { printf '%s\n' "$2" >"$(stamp "$1")"; }
 
 # Everything a GPU run needs includes what a CPU run needs.
@@ -207,7 +208,7 @@ install_test_packages() {
   make_environment
   say "Installing the tests' Python packages in $venv"
   fetch tests "${test_requirements[@]}"
-  fetch tests --no-deps "$torchvision_requirement"
+  fetch tests --no-deps "${bare_requirements[@]}"
   unpack tests
   finish_part tests "$tests_part"
 }

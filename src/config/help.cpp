@@ -21,14 +21,30 @@ std::string default_note(const OptionRow& row) {
   return fmt::format(" [{}]", row.fallback);
 }
 
-std::string left_column(const OptionRow& row) {
-  if (row.type == OptionType::flag) return fmt::format("  --[no-]{}", row.name);
-  return fmt::format("  --{} {}", row.name, row.value);
+constexpr std::size_t widest = 100;  // columns, of the left one
+
+/// Many choices go on in the next line.
+std::string wrapped(std::string text) {
+  constexpr std::size_t indent = 6;
+  for (std::size_t line = 0; columns(text.substr(line)) > widest;) {
+    const std::size_t bar = text.rfind('|', line + widest);
+    if (bar == std::string::npos || bar < line + indent) break;
+    text.insert(bar + 1, fmt::format("\n{:{}}", "", indent));
+    line = bar + 2;
+  }
+  return text;
 }
 
-std::string option_line(const OptionRow& row) {
+std::string left_column(const OptionRow& row, bool all) {
+  if (row.type == OptionType::flag) return fmt::format("  --[no-]{}", row.name);
+  const std::string text = fmt::format("  --{} {}", row.name, row.value);
+  if (columns(text) <= widest) return text;
+  return all ? wrapped(text) : fmt::format("  --{} NAME (--help-all: which)", row.name);
+}
+
+std::string option_line(const OptionRow& row, bool all) {
   constexpr std::size_t width = 38;
-  const std::string left = left_column(row);
+  const std::string left = left_column(row, all);
   const std::size_t used = columns(left);
   if (used + 1 >= width) return fmt::format("{}\n{:{}}{}{}\n", left, "", width, row.help, default_note(row));
   return fmt::format("{}{:{}}{}{}\n", left, "", width - used, row.help, default_note(row));
@@ -50,7 +66,7 @@ std::string help_text(Command command, bool all) {
   for (const OptionRow& option : option_table()) {
     if (!belongs(option, command)) continue;
     hidden = hidden || !option.common;
-    if (all || option.common) text += option_line(option);
+    if (all || option.common) text += option_line(option, all);
   }
   text += "  --config FILE                       read options from an INI file; the command line wins\n";
   text += "  --print-config                      show every option with its value, then stop\n";

@@ -8,12 +8,11 @@
 namespace lockstep {
 namespace {
 
-constexpr Names<Activation, 4> activations{
-    {{"relu", Activation::relu}, {"gelu", Activation::gelu}, {"silu", Activation::silu}, {"mish", Activation::mish}}};
-constexpr Names<ModelKind, 4> models{{{"custom", ModelKind::custom},
-                                      {"resnet18", ModelKind::resnet18},
-                                      {"resnet34", ModelKind::resnet34},
-                                      {"resnet50", ModelKind::resnet50}}};
+constexpr Names<Activation, 5> activations{{{"relu", Activation::relu},
+                                            {"gelu", Activation::gelu},
+                                            {"silu", Activation::silu},
+                                            {"mish", Activation::mish},
+                                            {"hardswish", Activation::hardswish}}};
 constexpr Names<FreezeBy, 3> freeze_units{
     {{"tensors", FreezeBy::tensors}, {"modules", FreezeBy::modules}, {"parameters", FreezeBy::parameters}}};
 /// What describes the custom CNN and nothing else.
@@ -72,6 +71,16 @@ void reject_custom_cnn_options(const Options& options) {
   }
 }
 
+std::optional<double> dropout_of(const Options& options, const Architecture& architecture) {
+  if (!options.has("dropout")) return std::nullopt;
+  if (!architecture.dropout) {
+    const bool custom = architecture.kind == ModelKind::custom;
+    options.reject("dropout", fmt::format("{} has no dropout of its own", architecture.name),
+                   custom ? "the custom CNN's are --dropout-conv and --dropout-dense" : "leave --dropout out");
+  }
+  return options.real("dropout");
+}
+
 }  // namespace
 
 std::int64_t BatchNormStats::granularity() const {
@@ -88,11 +97,13 @@ std::int64_t BatchNormStats::granularity() const {
 
 ModelConfig model_config(const Options& options) {
   ModelConfig config;
-  config.kind = kind_of(models, options.text("model"));
+  const Architecture& architecture = architecture_named(options.text("model"));
+  config.kind = architecture.kind;
   if (config.kind == ModelKind::custom)
     config.custom = custom_cnn_config(options);
   else
     reject_custom_cnn_options(options);
+  config.dropout = dropout_of(options, architecture);
   config.batch_norm_stats = batch_norm_stats(options);
   config.freeze = {options.real("freeze-fraction"), kind_of(freeze_units, options.text("freeze-by")),
                    options.flag("allow-random-frozen")};
@@ -110,7 +121,7 @@ void require_learnt_weights(const ModelConfig& config, bool resumes) {
 }
 
 std::string_view name_of(Activation activation) { return text_of(activations, activation); }
-std::string_view name_of(ModelKind kind) { return text_of(models, kind); }
+std::string_view name_of(ModelKind kind) { return architecture_of(kind).name; }
 std::string_view name_of(FreezeBy by) { return text_of(freeze_units, by); }
 
 }  // namespace lockstep

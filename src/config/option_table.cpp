@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "lockstep/config/architectures.hpp"
 #include "lockstep/core/error.hpp"
 
 namespace lockstep {
@@ -18,6 +19,23 @@ constexpr unsigned loading = train | bench_loader;  // what batches hold and how
 constexpr double whole = 9007199254740992.0;        // 2^53: integers that survive a JSON reader
 constexpr double tiny = 1e-300;                     // "greater than zero"
 using enum OptionType;
+
+/// "custom|resnet18|…": the names of all networks.
+constexpr auto join_models() {
+  constexpr std::size_t size = [] {
+    std::size_t characters = architecture_table.size() - 1;
+    for (const Architecture& row : architecture_table) characters += row.name.size();
+    return characters;
+  }();
+  std::array<char, size> text{};
+  std::size_t at = 0;
+  for (const Architecture& row : architecture_table) {
+    if (at > 0) text[at++] = '|';
+    for (const char letter : row.name) text[at++] = letter;
+  }
+  return text;
+}
+constexpr auto models = join_models();
 
 constexpr std::array commands{
     CommandRow{Command::preprocess, "preprocess",
@@ -76,9 +94,10 @@ constexpr std::array options{
     OptionRow{
         "drop-duplicates", "input", preprocess, flag, "", "false", false, true, 0, 0,
         "leave out images with the bytes of another one; kept is the test's, then the validation's, then the first"},
-    OptionRow{"fail-on", "input", preprocess, choice_list,
-              "corrupt|duplicates|near-duplicates|leakage|near-leakage|conflicting-labels|near-conflicts|blank|empty-classes", "", false, true, 0,
-              0, "what a data set must not have: it is not made, or the audit ends with exit code 1"},
+    OptionRow{
+        "fail-on", "input", preprocess, choice_list,
+        "corrupt|duplicates|near-duplicates|leakage|near-leakage|conflicting-labels|near-conflicts|blank|empty-classes",
+        "", false, true, 0, 0, "what a data set must not have: it is not made, or the audit ends with exit code 1"},
     OptionRow{"max-pixels", "input", preprocess, integer, "MEGAPIXELS", "100", false, false, 1, 4294,
               "refuse larger images, by their header, before memory is taken for them"},
     OptionRow{"images", "input", preprocess, integer, "N", "3000", false, false, 10, 1e8,
@@ -143,8 +162,8 @@ constexpr std::array options{
               "side of the training crop; 0: as packed"},
     OptionRow{"eval-resize", "data", loading, integer, "PIXELS", "0", false, false, 0, 16384,
               "evaluation resizes to this side, then crops the centre; 0: as packed"},
-    OptionRow{"normalise", "data", loading, choice, "standardise|unit|imagenet", "standardise", false, true, 0, 0,
-              "by the data set's mean and std, to 0 … 1, or by ImageNet's mean and std"},
+    OptionRow{"normalise", "data", loading, choice, "standardise|unit|symmetric|imagenet", "standardise", false, true,
+              0, 0, "by the data set's mean and std, to 0 … 1, to −1 … 1, or by ImageNet's mean and std"},
     OptionRow{"threads", "data", train | evaluate, integer, "N", "0", false, false, 0, 1024,
               "compute threads per rank; 0: this rank's share of the cores"},
     OptionRow{"loader-threads", "data", loading, integer, "N", "0", false, false, 0, 1024,
@@ -194,8 +213,11 @@ constexpr std::array options{
         "paste a box of the other sample, of a share from Beta(ALPHA, ALPHA); with --mixup: either, half and half"},
     OptionRow{"mix-probability", "augmentation", loading, real, "P", "1", false, false, 0, 1,
               "share of the samples that are mixed"},
-    OptionRow{"model", "model", train, choice, "custom|resnet18|resnet34|resnet50", "custom", false, true, 0, 0,
-              "the custom CNN, described by the layer options below, or a residual network"},
+    OptionRow{"model", "model", train, choice, std::string_view(models.data(), models.size()), "custom", false, true, 0,
+              0, "the custom CNN, described by the layer options below, or one of torchvision's networks"},
+    OptionRow{
+        "dropout", "model", train, real, "P", "", false, false, 0, 0.95,
+        "dropout of a network that has some (VGG, Inception, Xception, SqueezeNet, MobileNet); else its own rate"},
     OptionRow{"weights", "model", train, path, "FILE|NAME", "", false, true, 0, 0,
               "weights to start from: a file of PyTorch, safetensors or Keras, or a name such as resnet50 to look up in "
               "LOCKSTEP_WEIGHTS and torch hub's cache; another number of classes: a new head"},
@@ -209,7 +231,7 @@ constexpr std::array options{
               "filters of each conv layer; as many layers as numbers"},
     OptionRow{"kernels", "model", train, integer_list, "N,N,…", "3", false, true, 1, 127,
               "kernel sides; one, or one per layer"},
-    OptionRow{"activation", "model", train, choice_list, "relu|gelu|silu|mish", "relu", false, true, 0, 0,
+    OptionRow{"activation", "model", train, choice_list, "relu|gelu|silu|mish|hardswish", "relu", false, true, 0, 0,
               "one, or one per layer (conv layers, then dense layers)"},
     OptionRow{"batch-norm", "model", train, flag, "", "true", false, true, 0, 0,
               "batch norm after conv and dense layers"},

@@ -7,8 +7,9 @@
 namespace lockstep {
 namespace {
 
-constexpr Names<Normalisation, 3> normalisations{{{"standardise", Normalisation::standardise},
+constexpr Names<Normalisation, 4> normalisations{{{"standardise", Normalisation::standardise},
                                                   {"unit", Normalisation::unit},
+                                                  {"symmetric", Normalisation::symmetric},
                                                   {"imagenet", Normalisation::imagenet}}};
 constexpr Names<OptimiserKind, 3> optimisers{
     {{"sgd", OptimiserKind::sgd}, {"adam", OptimiserKind::adam}, {"adamw", OptimiserKind::adamw}}};

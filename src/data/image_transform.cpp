@@ -50,6 +50,8 @@ ChannelScale channel_scale(Normalisation normalisation, const Manifest& manifest
       // A channel that never varies would divide by zero; its values are all equal to the mean anyway.
       scale.std[c] = manifest.std[c] > 0 ? static_cast<float>(manifest.std[c]) : 1.0f;
     }
+  } else if (normalisation == Normalisation::symmetric) {
+    scale = {std::vector<float>(channels, 127.5f), std::vector<float>(channels, 127.5f)};
   } else if (normalisation == Normalisation::imagenet) {
     if (channels == 3) {
       scale = {{0.485f * 255, 0.456f * 255, 0.406f * 255}, {0.229f * 255, 0.224f * 255, 0.225f * 255}};

@@ -51,10 +51,10 @@ GroupStatistics measure(const Rows& x, std::int64_t begin, std::int64_t end, boo
 }
 
 /// Batch norm as one affine map per channel: x·scale + shift.
-void finish_affine(GroupStatistics& group, const at::Tensor& weight, const at::Tensor& bias) {
-  const float *w = weight.data_ptr<float>(), *b = bias.data_ptr<float>();
+void finish_affine(GroupStatistics& group, const BatchNormActivation& layer) {
+  const float *w = layer.weight.data_ptr<float>(), *b = layer.bias.data_ptr<float>();
   for (std::size_t i = 0; i < group.mean.size(); ++i) {
-    const double inverse = 1.0 / std::sqrt(group.variance[i] + BatchNormActivation::epsilon);
+    const double inverse = 1.0 / std::sqrt(group.variance[i] + layer.constants().epsilon);
     group.inverse.push_back(static_cast<float>(inverse));
     group.mean32.push_back(static_cast<float>(group.mean[i]));
     group.scale.push_back(static_cast<float>(w[i] * inverse));
@@ -149,6 +149,8 @@ std::optional<Curve> fused_curve(std::optional<Activation> activation) {
       return Curve::silu;
     case Activation::mish:
       return Curve::mish;
+    case Activation::hardswish:
+      return Curve::hardswish;
     case Activation::gelu:
       return std::nullopt;  // its erf comes from LibTorch
   }
@@ -173,7 +175,7 @@ at::Tensor fused_activation(const at::Tensor& x, Curve curve) {
 /// the whole batch would have: each rank's contribution is weighted by its share of the groups, times the ranks.
 void update_running(BatchNormActivation& layer, const std::vector<GroupStatistics>& groups, double share) {
   float *mean = layer.running_mean.data_ptr<float>(), *variance = layer.running_var.data_ptr<float>();
-  const double m = BatchNormActivation::momentum;
+  const double m = layer.constants().momentum;
   for (std::int64_t c = 0; c < layer.running_mean.numel(); ++c) {
     double group_mean = 0, group_variance = 0;
     for (const GroupStatistics& group : groups) {
@@ -214,8 +216,8 @@ GroupStatistics running_group(const Rows& x, const BatchNormActivation& layer) {
 }  // namespace
 
 BatchNormActivation::BatchNormActivation(std::int64_t channels, std::optional<Activation> activation,
-                                         BatchNormStats stats)
-    : activation_(activation), stats_(stats) {
+                                         BatchNormStats stats, NormConstants constants)
+    : activation_(activation), stats_(stats), constants_(constants) {
   weight = register_parameter("weight", at::ones({channels}));
   bias = register_parameter("bias", at::zeros({channels}));
   running_mean = register_buffer("running_mean", at::zeros({channels}));
@@ -240,7 +242,7 @@ at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext&
     } else {
       record->groups = {running_group(rows, *this)};
     }
-    for (GroupStatistics& group : record->groups) finish_affine(group, weight, bias);
+    for (GroupStatistics& group : record->groups) finish_affine(group, *this);
   }
   const at::Tensor y = NormFunction::apply(x, weight, bias, record);
   return curve ? y : activate(y, *activation_);

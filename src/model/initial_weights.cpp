@@ -1,6 +1,7 @@
 #include "model/initial_weights.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,10 +20,12 @@ at::Tensor filled(at::IntArrayRef shape, std::uint64_t seed, const std::string& 
   const Draws draws(seed, Purpose::initial_weights, Digest().add(std::string_view(name)).value());
   float* data = values.data_ptr<float>();
   const std::int64_t count = values.numel();
-  for (std::int64_t i = 0; i < count; i += 4) {
-    const std::array<float, 4> four = of(draws.at(static_cast<std::uint64_t>(i / 4)));
-    std::copy_n(four.begin(), std::min<std::int64_t>(4, count - i), data + i);
-  }
+  at::parallel_for(0, (count + 3) / 4, 4096, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t block = first; block < last; ++block) {
+      const std::array<float, 4> four = of(draws.at(static_cast<std::uint64_t>(block)));
+      std::copy_n(four.begin(), std::min<std::int64_t>(4, count - 4 * block), data + 4 * block);
+    }
+  });
   return values;
 }
 

@@ -98,7 +98,7 @@ Group running_group(const at::Tensor& x, const BatchNormActivation& layer) {
 }
 
 void finish_affine(Group& group, const at::Tensor& x, const BatchNormActivation& layer) {
-  group.inverse = (group.variance + BatchNormActivation::epsilon).rsqrt();
+  group.inverse = (group.variance + layer.constants().epsilon).rsqrt();
   const at::Tensor scale = layer.weight.to(at::kDouble) * group.inverse;
   group.scale = over(x, scale.to(at::kFloat));
   group.shift = over(x, (layer.bias.to(at::kDouble) - scale * group.mean).to(at::kFloat));
@@ -106,7 +106,7 @@ void finish_affine(Group& group, const at::Tensor& x, const BatchNormActivation&
 }
 
 void update_running(BatchNormActivation& layer, const std::vector<Group>& groups, double share) {
-  const double m = BatchNormActivation::momentum;
+  const double m = layer.constants().momentum;
   at::Tensor mean = layer.running_mean.to(at::kDouble) * (1 - m),
              variance = layer.running_var.to(at::kDouble) * (1 - m);
   for (const Group& group : groups) {
@@ -130,6 +130,8 @@ at::Tensor curve_of(at::Tensor z, std::optional<Activation> curve) {
       return at::silu_(z);
     case Activation::mish:
       return at::mish_(z);
+    case Activation::hardswish:
+      return at::hardswish_(z);
     case Activation::gelu:
       return at::gelu_(z);
   }
@@ -146,6 +148,8 @@ at::Tensor curve_gradient(const at::Tensor& dy, const at::Tensor& z, std::option
       return at::silu_backward(dy, z);
     case Activation::mish:
       return at::mish_backward(dy, z);
+    case Activation::hardswish:
+      return at::hardswish_backward(dy, z);
     case Activation::gelu:
       return at::gelu_backward(dy, z);
   }
@@ -236,6 +240,8 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
       return at::silu(x);
     case Activation::mish:
       return at::mish(x);
+    case Activation::hardswish:
+      return at::hardswish(x);
   }
   return x;
 }

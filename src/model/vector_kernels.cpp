@@ -56,6 +56,13 @@ struct Mish {
     return n * d + z * 4.0f * w * (w + 1.0f) * d * d;
   }
 };
+struct Hardswish {
+  static float value(float z) {
+    const float gate = z + 3.0f, low = gate < 0.0f ? 0.0f : gate;  // NaN stays NaN
+    return z * (low > 6.0f ? 6.0f : low) * (1.0f / 6);
+  }
+  static float slope(float z) { return z < -3.0f ? 0.0f : (z <= 3.0f ? z * (1.0f / 3) + 0.5f : 1.0f); }
+};
 
 template <typename F>
 [[gnu::always_inline]] inline void affine_rows(const float* __restrict x, std::int64_t rows, std::int64_t channels,
@@ -98,6 +105,10 @@ LOCKSTEP_VECTOR void affine_mish(const float* x, std::int64_t rows, std::int64_t
                                  float* y) {
   affine_rows<Mish>(x, rows, n, a, b, y);
 }
+LOCKSTEP_VECTOR void affine_hardswish(const float* x, std::int64_t rows, std::int64_t n, const float* a, const float* b,
+                                      float* y) {
+  affine_rows<Hardswish>(x, rows, n, a, b, y);
+}
 
 LOCKSTEP_VECTOR void gradient_identity(const float* x, const float* dy, std::int64_t rows, std::int64_t n,
                                        const float* a, const float* b, const float* m, float* dz, double* sum,
@@ -115,6 +126,11 @@ LOCKSTEP_VECTOR void gradient_silu(const float* x, const float* dy, std::int64_t
 LOCKSTEP_VECTOR void gradient_mish(const float* x, const float* dy, std::int64_t rows, std::int64_t n, const float* a,
                                    const float* b, const float* m, float* dz, double* sum, double* dot) {
   gradient_rows<Mish>(x, dy, rows, n, a, b, m, dz, sum, dot);
+}
+LOCKSTEP_VECTOR void gradient_hardswish(const float* x, const float* dy, std::int64_t rows, std::int64_t n,
+                                        const float* a, const float* b, const float* m, float* dz, double* sum,
+                                        double* dot) {
+  gradient_rows<Hardswish>(x, dy, rows, n, a, b, m, dz, sum, dot);
 }
 
 /// Random 32-bit words of consecutive Philox blocks, four per block.
@@ -160,6 +176,8 @@ void affine_curve(Curve curve, const float* x, std::int64_t rows, std::int64_t c
       return affine_silu(x, rows, channels, scale, shift, y);
     case Curve::mish:
       return affine_mish(x, rows, channels, scale, shift, y);
+    case Curve::hardswish:
+      return affine_hardswish(x, rows, channels, scale, shift, y);
   }
 }
 
@@ -175,6 +193,8 @@ void affine_curve_gradient(Curve curve, const float* x, const float* dy, std::in
       return gradient_silu(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
     case Curve::mish:
       return gradient_mish(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
+    case Curve::hardswish:
+      return gradient_hardswish(x, dy, rows, channels, scale, shift, mean, dz, sum, dot);
   }
 }
 

@@ -8,6 +8,9 @@ namespace lockstep {
 
 namespace {
 
+/// What an auxiliary head's loss counts for beside the loss itself (Szegedy et al., 2015: 0.3; torchvision: 0.4).
+constexpr double auxiliary_share = 0.4;
+
 /// What each sample shall be: its label, or the shares of the two labels that were mixed.
 at::Tensor targets_of(const Batch& batch, std::int64_t classes) {
   if (!batch.own_share.defined()) return batch.labels;
@@ -36,10 +39,15 @@ TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicat
       optimiser_(make_optimiser(config.optimiser, buckets_.parameters())) {}
 
 StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double lr) {
-  const BatchContext context = context_of(batch, place);
+  at::Tensor auxiliary_logits;  // stay undefined for a network without auxiliary head
+  BatchContext context = context_of(batch, place);
+  context.auxiliary_logits = &auxiliary_logits;
   reducer_.begin();
   const at::Tensor logits = model_.forward(batch.images, context);
-  const at::Tensor loss_sum = cross_entropy_sum(logits, targets_of(batch, logits.size(1)), label_smoothing_);
+  const at::Tensor targets = targets_of(batch, logits.size(1));
+  at::Tensor loss_sum = cross_entropy_sum(logits, targets, label_smoothing_);
+  if (auxiliary_logits.defined())
+    loss_sum = loss_sum + auxiliary_share * cross_entropy_sum(auxiliary_logits, targets, label_smoothing_);
   (loss_sum / static_cast<double>(place.global_samples)).backward();
   const ExchangeStats exchange = reducer_.finish();
   optimiser_->step(lr);

@@ -40,6 +40,8 @@ at::Tensor reference_activation(const at::Tensor& z, std::optional<Activation> a
       return at::silu(z);
     case Activation::mish:
       return at::mish(z);
+    case Activation::hardswish:
+      return at::hardswish(z);
   }
   return z;
 }
@@ -47,6 +49,7 @@ at::Tensor reference_activation(const at::Tensor& z, std::optional<Activation> a
 struct LayerCase {
   std::optional<Activation> activation;
   std::vector<std::int64_t> shape;
+  NormConstants constants = {};
 };
 
 class BatchNormLayers : public ::testing::TestWithParam<LayerCase> {};
@@ -54,7 +57,7 @@ class BatchNormLayers : public ::testing::TestWithParam<LayerCase> {};
 TEST_P(BatchNormLayers, AreLibTorchsBatchNormThenActivation) {
   const LayerCase c = GetParam();
   const std::int64_t channels = c.shape[1];
-  BatchNormActivation layer(channels, c.activation, {});
+  BatchNormActivation layer(channels, c.activation, {}, c.constants);
   at::Tensor weight = (random({channels}, 1) + 1).requires_grad_(true),
              bias = random({channels}, 2).requires_grad_(true);
   {
@@ -67,10 +70,9 @@ TEST_P(BatchNormLayers, AreLibTorchsBatchNormThenActivation) {
   at::Tensor mine = data.clone().requires_grad_(true), theirs = data.clone().requires_grad_(true);
   const at::Tensor up = random(c.shape, 4);
   const at::Tensor y = layer.forward(mine, training(c.shape[0]));
-  const at::Tensor expected =
-      reference_activation(at::batch_norm(theirs, weight, bias, mean, variance, true, BatchNormActivation::momentum,
-                                          BatchNormActivation::epsilon, false),
-                           c.activation);
+  const at::Tensor expected = reference_activation(
+      at::batch_norm(theirs, weight, bias, mean, variance, true, c.constants.momentum, c.constants.epsilon, false),
+      c.activation);
   (y * up).sum().backward();
   (expected * up).sum().backward();
   EXPECT_LT(difference(y, expected), 1e-5);
@@ -81,10 +83,9 @@ TEST_P(BatchNormLayers, AreLibTorchsBatchNormThenActivation) {
   EXPECT_LT(difference(layer.running_var, variance), 1e-6);
   // Evaluation takes the running statistics.
   const at::Tensor judged = layer.forward(data, BatchContext{});
-  const at::Tensor wanted =
-      reference_activation(at::batch_norm(data, weight, bias, mean, variance, false, BatchNormActivation::momentum,
-                                          BatchNormActivation::epsilon, false),
-                           c.activation);
+  const at::Tensor wanted = reference_activation(
+      at::batch_norm(data, weight, bias, mean, variance, false, c.constants.momentum, c.constants.epsilon, false),
+      c.activation);
   EXPECT_LT(difference(judged, wanted), 1e-5);
 }
 
@@ -93,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(LayerCase{std::nullopt, {5, 3, 4, 6}}, LayerCase{Activation::relu, {4, 32, 9, 9}},
                       LayerCase{Activation::gelu, {4, 7, 5, 5}}, LayerCase{Activation::silu, {3, 16, 8, 8}},
                       LayerCase{Activation::mish, {6, 33, 7, 7}}, LayerCase{Activation::mish, {16, 10}},
-                      LayerCase{std::nullopt, {3, 1, 1, 2}}, LayerCase{Activation::relu, {70, 5}}));
+                      LayerCase{std::nullopt, {3, 1, 1, 2}}, LayerCase{Activation::relu, {70, 5}},
+                      LayerCase{Activation::hardswish, {5, 24, 6, 6}, {1e-3, 0.01}}));
 
 TEST(BatchNorm, ALargeMeanDoesNotSpoilTheVariance) {
   BatchNormActivation layer(2, std::nullopt, {});

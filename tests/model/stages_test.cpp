@@ -86,11 +86,13 @@ TEST_P(Stages, EndWithTheHead) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, Stages,
-    ::testing::Values(Case{{{"model", "resnet18"}}, {3, 32, 5}, 10}, Case{{{"model", "resnet50"}}, {1, 17, 2}, 18},
-                      Case{{{"filters", "8,16"}, {"dense", "12"}, {"batch-norm", "false"}}, {3, 16, 4}, 4},
-                      Case{{{"filters", "4,8"}, {"dense", "12,6"}, {"dropout-conv", "0.3"}, {"dropout-dense", "0.2,0"}},
-                           {1, 9, 3},
-                           5}));
+    ::testing::Values(
+        Case{{{"model", "resnet18"}}, {3, 32, 5}, 10}, Case{{{"model", "resnet50"}}, {1, 17, 2}, 18},
+        Case{{{"filters", "8,16"}, {"dense", "12"}, {"batch-norm", "false"}}, {3, 16, 4}, 4},
+        Case{
+            {{"filters", "4,8"}, {"dense", "12,6"}, {"dropout-conv", "0.3"}, {"dropout-dense", "0.2,0"}}, {1, 9, 3}, 5},
+        Case{{{"model", "squeezenet1_1"}}, {3, 33, 5}, 10}, Case{{{"model", "mobilenet_v3_small"}}, {1, 32, 3}, 15},
+        Case{{{"model", "xception"}}, {3, 40, 4}, 17}, Case{{{"model", "inception_v3"}}, {3, 75, 2}, 17}));
 
 TEST(Stages, TellModulesWithACommonBeginningApart) {
   const Stage stage{"layer1.1", {"layer1.1"}, {}, false};

@@ -96,7 +96,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, TensorNorms,
                                            NormCase{Activation::relu, {4, 32, 9, 9}},
                                            NormCase{Activation::silu, {4, 16, 8, 8}},
                                            NormCase{Activation::mish, {6, 33, 7, 7}},
-                                           NormCase{Activation::mish, {16, 10}}, NormCase{Activation::relu, {70, 5}}));
+                                           NormCase{Activation::mish, {16, 10}}, NormCase{Activation::relu, {70, 5}},
+                                           NormCase{Activation::hardswish, {5, 24, 6, 6}}));
 
 TEST(TensorNorm, FrozenKeepsItsStatistics) {
   const at::Tensor x = random({4, 7, 5, 5}, 3);

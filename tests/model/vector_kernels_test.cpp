@@ -40,6 +40,8 @@ at::Tensor reference(kernels::Curve curve, const at::Tensor& z) {
       return at::silu(z);
     case kernels::Curve::mish:
       return at::mish(z);
+    case kernels::Curve::hardswish:
+      return at::hardswish(z);
   }
   return z;
 }
@@ -70,7 +72,7 @@ TEST_P(Curves, ValueAndSlopeAreLibTorchs) {
 
 INSTANTIATE_TEST_SUITE_P(All, Curves,
                          ::testing::Values(kernels::Curve::identity, kernels::Curve::relu, kernels::Curve::silu,
-                                           kernels::Curve::mish));
+                                           kernels::Curve::mish, kernels::Curve::hardswish));
 
 TEST(DropoutMask, IsAFunctionOfItsCoordinatesAndDropsItsShare) {
   const auto mask = [](std::uint64_t seed, std::uint64_t step, std::uint64_t sample, std::uint32_t layer) {

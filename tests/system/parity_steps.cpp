@@ -2,15 +2,21 @@
 //
 //   [mpirun -np N] parity_steps INPUT OUTPUT [options of lockstep train]
 //
-// INPUT (safetensors): "weights.NAME" for every tensor of the model; "images" [steps, n, c, side, side] and "labels"
-// [steps, n], the global batches; "judged" [m, c, side, side]; metadata "classes". OUTPUT, by rank 0: "losses" float64
-// [steps]; "logits" of "judged" in evaluation mode with the weights as given; "gradient.NAME" of the first step, as the
-// optimiser saw them; "weights.NAME" at the end. Targets of "soft_targets" [k, n, classes], "soft_logits" of the same
-// shape and metadata "smoothing": "soft_losses" [k], cross_entropy_sum of each.
+// INPUT (safetensors): "weights.NAME" for every tensor of the model, or none: then it has its initial weights; "images"
+// [steps, n, c, side, side] and "labels" [steps, n], the global batches; "judged" [m, c, side, side]; metadata
+// "classes". OUTPUT, by rank 0: "losses" float64 [steps]; "logits" of "judged" in evaluation mode with the weights as
+// given; "training_logits" and, of a network with that head, "auxiliary_logits" of the first batch in training mode,
+// where one rank has it all; "gradient.NAME" of the first step, as the optimiser saw them; "weights.NAME" at the end.
+// "training.NAME" of INPUT: what takes the place of a weight for losses and gradients alone.
+// Metadata "keep": of the last two only names that begin with one of its words, "conv1 fc". Targets of "soft_targets"
+// [k, n, classes], "soft_logits" of the same shape and metadata "smoothing": "soft_losses" [k], cross_entropy_sum of
+// each.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/data/step_plan.hpp"
@@ -43,14 +49,18 @@ class ParitySteps {
     }
     const at::Tensor& images = input_.at("images");
     model_ = make_model(config.model, {images.size(2), images.size(3), std::stoll(read_.metadata.at("classes"))}, 1);
-    start_from(weights_, *model_, file);
+    if (!weights_.tensors.empty()) start_from(weights_, *model_, file);
+    std::istringstream words(read_.metadata["keep"]);
+    for (std::string word; words >> word;) keep_.push_back(word);
   }
 
   WeightFile run() {
     judge();
+    if (world_.size() == 1 && input_.at("images").size(0) > 0) look_at_training();
+    replace_weights();
     train();
     soft_losses();
-    for (const auto& [name, tensor] : state_of(*model_)) output_.tensors.emplace_back("weights." + name, tensor);
+    for (const auto& [name, tensor] : state_of(*model_)) put("weights.", name, tensor);
     return output_;
   }
 
@@ -58,6 +68,39 @@ class ParitySteps {
   void judge() {
     const at::NoGradGuard no_grad;
     output_.tensors.emplace_back("logits", model_->forward(input_.at("judged"), BatchContext{}));
+  }
+
+  /// The scores alone: running statistics are put back.
+  void look_at_training() {
+    const at::NoGradGuard no_grad;
+    std::vector<at::Tensor> before;
+    for (const at::Tensor& buffer : model_->buffers()) before.push_back(buffer.clone());
+    const std::int64_t samples = input_.at("images").size(1);
+    const Batch batch = part_of(input_, 0, {0, samples});
+    at::Tensor auxiliary;
+    BatchContext context;
+    context.training = true;
+    context.ids = batch.ids;
+    context.groups = {samples};
+    context.global_samples = samples;
+    context.auxiliary_logits = &auxiliary;
+    output_.tensors.emplace_back("training_logits", model_->forward(batch.images, context));
+    if (auxiliary.defined()) output_.tensors.emplace_back("auxiliary_logits", auxiliary);
+    for (std::size_t i = 0; i < before.size(); ++i) model_->buffers()[i].copy_(before[i]);
+  }
+
+  void replace_weights() {
+    const at::NoGradGuard no_grad;
+    for (const auto& [name, tensor] : state_of(*model_)) {
+      const auto found = input_.find("training." + name);
+      if (found != input_.end()) at::Tensor(tensor).copy_(found->second);
+    }
+  }
+
+  void put(const std::string& prefix, const std::string& name, const at::Tensor& tensor) {
+    const auto begins = [&name](const std::string& word) { return name.starts_with(word); };
+    if (keep_.empty() || std::any_of(keep_.begin(), keep_.end(), begins))
+      output_.tensors.emplace_back(prefix + name, tensor);
   }
 
   void train() {
@@ -73,7 +116,7 @@ class ParitySteps {
       losses[i] = step.run(part_of(input_, i, part), place, config_.optimiser.lr).loss;
       if (i > 0) continue;
       for (const auto& [name, parameter] : step.gradients().parameters())
-        output_.tensors.emplace_back("gradient." + name, parameter.grad().clone());
+        put("gradient.", name, parameter.grad().clone());
     }
     output_.tensors.emplace_back("losses", losses);
   }
@@ -92,6 +135,7 @@ class ParitySteps {
   World& world_;
   WeightFile read_, weights_, output_;
   Tensors input_;
+  std::vector<std::string> keep_;
   std::shared_ptr<Model> model_;
 };
 

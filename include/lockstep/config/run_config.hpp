@@ -6,27 +6,28 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "lockstep/config/architectures.hpp"
 #include "lockstep/config/interval.hpp"
 #include "lockstep/config/options.hpp"
 
 namespace lockstep {
 
-enum class Normalisation { standardise, unit, imagenet };
+enum class Normalisation { standardise, unit, symmetric, imagenet };
 /// How often the samples of an epoch occur: each once; every class equally often; by the samples' weights.
 enum class Sampling { uniform, balanced, weighted };
 /// What happens to shard bytes once they are read: nothing is kept, the system decides, or all are kept in memory.
 enum class CachePolicy { none, page, ram };
 /// What the loader hands over: normalised values, or pixels that the device normalises.
 enum class SlotType { float32, uint8 };
-enum class Activation { relu, gelu, silu, mish };
+enum class Activation { relu, gelu, silu, mish, hardswish };
 enum class OptimiserKind { sgd, adam, adamw };
 enum class DeviceKind { cpu, cuda };
 enum class ScheduleKind { constant, step, cosine };
 enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
-enum class ModelKind { custom, resnet18, resnet34, resnet50 };
 enum class FreezeBy { tensors, modules, parameters };
 
 /// Over which samples batch norm takes its statistics.
@@ -98,10 +99,13 @@ struct ModelConfig {
   ModelKind kind = ModelKind::custom;
   CustomCnnConfig custom;  ///< of the custom CNN alone
   BatchNormStats batch_norm_stats;
+  std::optional<double> dropout;  ///< of a network with dropout of its own; none: that
   FreezeConfig freeze;
   std::filesystem::path weights;  ///< safetensors file to start from; empty: initial weights
 
-  bool has_batch_norm() const { return kind != ModelKind::custom || custom.batch_norm; }
+  bool has_batch_norm() const {
+    return kind == ModelKind::custom ? custom.batch_norm : architecture_of(kind).batch_norm;
+  }
 };
 
 struct OptimiserConfig {

@@ -1,6 +1,6 @@
 // Batch norm with its activation in one pass over memory, over the ranks where asked.
 //
-// Batch norm (Ioffe and Szegedy, 2015) with torch's defaults and state names: epsilon 1e-5, momentum 0.1, running
+// Batch norm (Ioffe and Szegedy, 2015) with torch's state names and, unless told otherwise, its constants; running
 // variance unbiased. Statistics in training are taken over the global batch, this rank's part, or groups
 // (BatchNormStats); over the global batch, one sum of 2·channels + 1 doubles in forward and one of 2·channels in
 // backward is exchanged. Input and output: float32, [n, c, h, w] (made channels-last if it is not) or [n, c]; n may be
@@ -18,12 +18,19 @@
 
 namespace lockstep {
 
+struct NormConstants {
+  double epsilon = 1e-5;  ///< added to the variance
+  double momentum = 0.1;  ///< share of a step's statistics in the running ones
+};
+
 /// y = activation(batch_norm(x)); without activation: batch norm alone.
 class BatchNormActivation : public torch::nn::Module {
  public:
-  BatchNormActivation(std::int64_t channels, std::optional<Activation> activation, BatchNormStats stats);
+  BatchNormActivation(std::int64_t channels, std::optional<Activation> activation, BatchNormStats stats,
+                      NormConstants constants = {});
   at::Tensor forward(const at::Tensor& x, const BatchContext& context);
   BatchNormStats stats() const { return stats_; }
+  const NormConstants& constants() const { return constants_; }
   /// Neither weight nor bias is trained: the running statistics are used in training too, and left alone.
   bool frozen() const { return !weight.requires_grad() && !bias.requires_grad(); }
   /// Whether a forward pass takes its statistics from the batch.
@@ -33,11 +40,10 @@ class BatchNormActivation : public torch::nn::Module {
   at::Tensor running_mean, running_var;  ///< [channels], buffers
   at::Tensor num_batches_tracked;        ///< [] int64, buffer
 
-  static constexpr double epsilon = 1e-5, momentum = 0.1;
-
  private:
   std::optional<Activation> activation_;
   BatchNormStats stats_;
+  NormConstants constants_;
 };
 
 /// The activation alone.

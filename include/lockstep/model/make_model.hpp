@@ -19,4 +19,7 @@ std::shared_ptr<Model> make_model(const ModelConfig& config, const ModelInput& i
 /// All layers in order, without making the network.
 std::vector<LayerSummary> summarise_model(const ModelConfig& config, const ModelInput& input);
 
+/// The least side at which each layer has something to work on and each stride something to reduce.
+std::int64_t smallest_side(const ModelConfig& config);
+
 }  // namespace lockstep

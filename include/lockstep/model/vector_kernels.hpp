@@ -4,6 +4,7 @@
 // channels-last image batch seen flat. Compiled for AVX-512, AVX2 and plain x86-64 in one binary, chosen at start.
 // exp is a polynomial of degree 6 after range reduction (relative error below 3e-7, checked against libm in the tests).
 // Mish (Misra 2019) with one exponential: with w = eˣ and n = w(w + 2), tanh(softplus(x)) = n / (n + 2).
+// Hardswish (Howard et al., 2019): x times the hard sigmoid, min(max(x/6 + 1/2, 0), 1).
 // All functions are pure in their outputs and may run on several threads over disjoint rows. Arrays do not overlap. The
 // bits of a result depend on neither instruction set nor alignment nor row (no contraction to fused multiply-adds).
 #pragma once
@@ -11,7 +12,7 @@
 
 namespace lockstep::kernels {
 
-enum class Curve { identity, relu, silu, mish };  ///< what follows the affine part
+enum class Curve { identity, relu, silu, mish, hardswish };  ///< what follows the affine part
 
 /// Adds to `sum` and `square` [channels] the sums of x and x² over the rows, in double (so that the variance of a
 /// channel with a large mean survives).
