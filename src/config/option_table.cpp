@@ -61,8 +61,8 @@ constexpr std::array commands{
     CommandRow{Command::weights_compare, "weights compare",
                "two weight files of any formats → what differs; exit code 1 if anything does",
                "lockstep weights compare FIRST SECOND [options]",
-               "lockstep weights compare runs/example/weights/best.safetensors runs/example/weights/last.safetensors", 0,
-               "first,second"},
+               "lockstep weights compare runs/example/weights/best.safetensors runs/example/weights/last.safetensors",
+               0, "first,second"},
 };
 
 // name, group, commands, type, value, default, required, common, low, high, help
@@ -218,9 +218,10 @@ constexpr std::array options{
     OptionRow{
         "dropout", "model", train, real, "P", "", false, false, 0, 0.95,
         "dropout of a network that has some (VGG, Inception, Xception, SqueezeNet, MobileNet); else its own rate"},
-    OptionRow{"weights", "model", train, path, "FILE|NAME", "", false, true, 0, 0,
-              "weights to start from: a file of PyTorch, safetensors or Keras, or a name such as resnet50 to look up in "
-              "LOCKSTEP_WEIGHTS and torch hub's cache; another number of classes: a new head"},
+    OptionRow{
+        "weights", "model", train, path, "FILE|NAME", "", false, true, 0, 0,
+        "weights to start from: a file of PyTorch, safetensors or Keras, or a name such as resnet50 to look up in "
+        "LOCKSTEP_WEIGHTS and torch hub's cache; another number of classes: a new head"},
     OptionRow{"freeze-fraction", "model", train, real, "SHARE", "0", false, true, 0, 1,
               "share of the network, from its input on, that keeps its weights"},
     OptionRow{"freeze-by", "model", train, choice, "tensors|modules|parameters", "modules", false, false, 0, 0,

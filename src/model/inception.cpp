@@ -158,6 +158,8 @@ NetworkPlan plan_inception(const ModelInput& input, double p) {
     after_6e.auxiliary = auxiliary(768, input.classes);
     after_6e.modules = {"AuxLogits", after_6e.name};
     plan.heads.insert(plan.heads.begin(), "AuxLogits.fc");
+  } else {
+    plan.left_out = {"AuxLogits"};
   }
   StagePlan& last = plan.stages.back();
   last.layers.insert(last.layers.end(), {Shrink{}, Flatten{}});

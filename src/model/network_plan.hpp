@@ -105,7 +105,8 @@ struct StagePlan {
 
 struct NetworkPlan {
   std::vector<StagePlan> stages;
-  std::vector<std::string> heads;  ///< as Model::heads
+  std::vector<std::string> heads;          ///< as Model::heads
+  std::vector<std::string> left_out = {};  ///< as Model::left_out
 };
 
 /// What He et al. (2015) propose for relu: normal by fan-out, as torch's kaiming_normal_(mode="fan_out").

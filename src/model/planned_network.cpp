@@ -54,6 +54,7 @@ class PlannedNetwork final : public Model {
       : stats_(stats), seed_(seed) {
     for (const StagePlan& stage : plan.stages) add(stage);
     for (const std::string& head : plan.heads) add_head(head);
+    for (const std::string& module : plan.left_out) leave_out(module);
   }
 
  private:

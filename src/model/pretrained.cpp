@@ -73,6 +73,11 @@ void find_new_heads(const Tensors& file, const Model& model, PretrainedReport& r
 
 bool may_be_absent(const std::string& name) { return name.ends_with(step_counter); }
 
+bool is_left_out(const Model& model, std::string_view name) {
+  return std::any_of(model.left_out().begin(), model.left_out().end(),
+                     [name](const std::string& module) { return name.starts_with(module + "."); });
+}
+
 /// The tensors of the model that the file shall fill; throws what keeps it from that.
 Tensors matching(const Tensors& file, const Model& model, const PretrainedReport& report,
                  const std::filesystem::path& path) {
@@ -93,7 +98,9 @@ Tensors matching(const Tensors& file, const Model& model, const PretrainedReport
     }
     rest.erase(found);
   }
-  for (const auto& [name, tensor] : rest) faults.unexpected.push_back(name);
+  for (const auto& [name, tensor] : rest) {
+    if (!is_left_out(model, name)) faults.unexpected.push_back(name);
+  }
   if (faults.any()) faults.raise(path);
   return into;
 }

@@ -161,6 +161,25 @@ TEST(RunConfig, RandAugmentAndErasingAreCheckedAndNeedAugment) {
   EXPECT_NE(fault({"--augment", "--random-erasing", "1.5"}).find("--random-erasing"), std::string::npos);
 }
 
+TEST(RunConfig, EveryNetworkHasAName) {
+  for (const Architecture& row : architecture_table) {
+    const RunConfig config = RunConfig::from(train({"--model", std::string(row.name)}));
+    EXPECT_EQ(config.model.kind, row.kind);
+    EXPECT_EQ(name_of(row.kind), row.name);
+    EXPECT_EQ(config.model.has_batch_norm(), row.batch_norm);
+    EXPECT_FALSE(config.model.dropout) << "its own rate";
+  }
+  EXPECT_NE(fault({"--model", "vgg17"}).find("vgg16|vgg16_bn|vgg19"), std::string::npos);
+}
+
+TEST(RunConfig, DropoutIsForNetworksThatHaveSome) {
+  const Options options = train({"--model", "squeezenet1_1", "--dropout", "0.3"});
+  EXPECT_EQ(RunConfig::from(options).model.dropout, 0.3);
+  EXPECT_NE(options.to_ini().find("dropout = 0.3"), std::string::npos) << options.to_ini();
+  EXPECT_NE(fault({"--model", "resnet50", "--dropout", "0.3"}).find("resnet50 has no dropout"), std::string::npos);
+  EXPECT_NE(fault({"--dropout", "0.3"}).find("--dropout-conv"), std::string::npos);
+}
+
 TEST(RunConfig, LayersOfTheCustomCnnAreNoOptionsOfAResNet) {
   const std::string text = fault({"--model", "resnet18", "--filters", "8,16"});
   EXPECT_NE(text.find("--filters"), std::string::npos) << text;

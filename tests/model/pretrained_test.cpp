@@ -154,7 +154,7 @@ TEST(Pretrained, WeightsThatAreNotNumbersAreNamed) {
   const auto from = resnet18({3, 32, 10}, 1), into = resnet18({3, 32, 10}, 2);
   WeightFile weights = weights_of(*from);
   for (auto& [name, tensor] : weights.tensors) {
-    if (name == "layer2.0.conv1.weight") tensor.view({-1})[5] = std::numeric_limits<float>::quiet_NaN();
+    if (name == "layer2.0.conv1.weight") tensor.data_ptr<float>()[5] = std::numeric_limits<float>::quiet_NaN();
   }
   EXPECT_NE(fault(weights, *into).find("tensor layer2.0.conv1.weight has 1 values that are NaN"), std::string::npos);
 }

@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 #include <sstream>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/files.hpp"
 #include "lockstep/model/make_model.hpp"
+#include "lockstep/model/pretrained.hpp"
 
 namespace lockstep {
 namespace {
@@ -67,6 +70,18 @@ TEST_P(Zoo, HasThePublishedSize) {
   const Totals totals = totals_of(summarise_model(config_of(GetParam().kind), {3, side, 1000}));
   EXPECT_EQ(totals.parameters, GetParam().parameters);
   EXPECT_NEAR(static_cast<double>(totals.flops) / 2e9, GetParam().giga_multiplications, 0.01);
+}
+
+TEST_P(Zoo, StandsInTheReadme) {
+  const char* source = std::getenv("LOCKSTEP_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "LOCKSTEP_SOURCE_DIR is not set; ctest sets it";
+  const std::string readme = read_file(std::filesystem::path(source) / "README.md");
+  const Architecture& architecture = architecture_of(GetParam().kind);
+  const ModelConfig config = config_of(GetParam().kind);
+  const Totals totals = totals_of(summarise_model(config, {3, architecture.native_side, 1000}));
+  const std::string row = fmt::format("| `{}` | {} | {} | {:.2f} |\n", architecture.name, architecture.native_side,
+                                      smallest_side(config), static_cast<double>(totals.parameters) / 1e6);
+  EXPECT_NE(readme.find(row), std::string::npos) << "README.md lacks " << row;
 }
 
 TEST_P(Zoo, TooSmallAnImageNamesTheSmallestSide) {
@@ -144,6 +159,10 @@ TEST(Inception, HasItsAuxiliaryHeadFromItsNativeSideOn) {
   EXPECT_EQ(native->parameters().size() - small->parameters().size(), 8u);
   const Stage& stage = native->stages()[native->stages().size() - 4];
   EXPECT_EQ(stage.modules, (std::vector<std::string>{"AuxLogits", "Mixed_7a"}));
+  // a file of the whole network fits the one without the head
+  WeightFile weights;
+  for (const auto& [name, tensor] : state_of(*native)) weights.tensors.emplace_back(name, tensor);
+  EXPECT_EQ(start_from(weights, *small, "w").loaded, state_of(*small).size());
 }
 
 TEST(Inception, AnAuxiliaryHeadThatCannotLearnIsLeftOut) {

@@ -130,7 +130,7 @@ def distance(found, expected):
                for name, gradient in expected.items())
 
 
-class Zoo(SystemTest):
+class Steps(SystemTest):
     def lockstep(self, kind, tensors, metadata):
         given, found = self.folder / "given.safetensors", self.folder / "found.safetensors"
         safetensors_torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, given, metadata=metadata)
@@ -141,6 +141,8 @@ class Zoo(SystemTest):
         self.assertEqual(done.returncode, 0, done.stdout)
         return safetensors_torch.load_file(found)
 
+
+class Networks(Steps):
     def assert_close(self, found, expected, what, bound=1e-4):
         """`expected`: of the order of 1."""
         error = (found - expected).abs().max().item()
@@ -216,6 +218,36 @@ class Zoo(SystemTest):
                       f"gradients {', '.join(f'{error:.1e}' for error in errors)}" +
                       (f" (PyTorch in its two formats {of_formats:.1e})" if of_formats else ""), flush=True)
                 self.assertLess(errors[-1], bound, "gradients of the first and last layer")
+
+
+class InitialWeights(Steps):
+    def test_follow_the_laws_of_the_reference(self):
+        """Of every kind of layer: zeros where there are zeros, else the same deviation, and the same law by its mean magnitude
+        (0.798 deviations of a normal one, 0.866 of a uniform one)."""
+        for kind, side in (("resnet18", 32), ("vgg11_bn", 32), ("inception_v3", 299), ("xception", 32), ("squeezenet1_1", 32),
+                           ("mobilenet_v3_small", 32)):
+            torch.manual_seed(1)
+            expected = network(kind, side, 3, 50).state_dict()
+            tensors = {"images": torch.zeros(0, 2, 3, side, side), "labels": torch.zeros(0, 2, dtype=torch.int64),
+                       "judged": torch.zeros(1, 3, side, side)}
+            found = self.lockstep(kind, tensors, {"classes": "50", "keep": "features" if kind.startswith("vgg") else ""})
+            compared = 0
+            for name, tensor in expected.items():
+                mine = found.get(f"weights.{name}")
+                if mine is None:
+                    self.assertTrue(kind.startswith("vgg"), name)
+                    continue
+                with self.subTest(model=kind, name=name):
+                    self.assertEqual(mine.shape, tensor.shape)
+                    if tensor.unique().numel() == 1:
+                        self.assertTrue(torch.equal(mine, tensor.to(mine.dtype)))
+                    elif tensor.numel() >= 500:
+                        noise = 6 / tensor.numel() ** 0.5  # six standard errors of the difference of two such estimates, about
+                        self.assertAlmostEqual((mine.std() / tensor.std()).item(), 1, delta=noise)
+                        self.assertAlmostEqual((mine.abs().mean() / mine.std()).item(), (tensor.abs().mean() / tensor.std()).item(),
+                                               delta=noise)
+                        compared += 1
+            self.assertGreater(compared, 5, kind)
 
 
 if __name__ == "__main__":

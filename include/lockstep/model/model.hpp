@@ -52,14 +52,17 @@ class Model : public torch::nn::Module {
   /// The layers whose outputs are scores of classes, each with a weight [classes, …] and a bias [classes]. The last one
   /// gives the logits; one before it is an auxiliary head (BatchContext::auxiliary_logits).
   const std::vector<std::string>& heads() const { return heads_; }
+  /// Modules of its kind of network that this one was built without: weight files may hold them.
+  const std::vector<std::string>& left_out() const { return left_out_; }
 
  protected:
   void add_stage(Stage stage) { stages_.push_back(std::move(stage)); }
   void add_head(std::string name) { heads_.push_back(std::move(name)); }
+  void leave_out(std::string name) { left_out_.push_back(std::move(name)); }
 
  private:
   std::vector<Stage> stages_;
-  std::vector<std::string> heads_;
+  std::vector<std::string> heads_, left_out_;
 };
 
 /// Parameters and buffers by name, in registration order; they share memory with the model.
