@@ -234,6 +234,8 @@ File File::create(const std::filesystem::path& path, const std::string& name) {
 File File::open(const std::filesystem::path& path) {
   const std::string where = path.string();
   const Handle access = access_properties(where);
+  // the bounds hold for reading too, and others write newer files
+  check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST), "cannot allow all formats", where);
   return {where, check(H5Fopen(where.c_str(), H5F_ACC_RDONLY, access.id()), "cannot open as HDF5", where)};
 }
 

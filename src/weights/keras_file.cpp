@@ -73,6 +73,8 @@ class Conversion {
       if (name == first + ".weight") tensor = tensor.flip(1).mul(255.0).contiguous();
     }
     set_input_statistics(weights_, {{123.68 / 255, 116.779 / 255, 103.939 / 255}, {1, 1, 1}});
+    weights_.notes.push_back(
+        "the first layer takes RGB from 0 to 1 less the input mean, in place of Keras' BGR to 255");
   }
 
   WeightFile finish() {
@@ -171,6 +173,7 @@ void convert_xception(Conversion& xception) {
   }
   if (xception.has("predictions")) xception.dense("predictions", "fc");
   set_input_statistics(xception.weights(), {{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}});
+  xception.weights().notes.push_back(fmt::format("{:.5f} is in all variances, which Keras adds to them", more_epsilon));
 }
 
 void convert_squeezenet(Conversion& squeezenet) {

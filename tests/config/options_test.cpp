@@ -201,5 +201,16 @@ TEST(RunConfig, FrozenLayersNeedLearntWeights) {
   EXPECT_NO_THROW(require_learnt_weights(model({}), false));
 }
 
+TEST(Options, BareWordsStandForOptionsWhereACommandSaysSo) {
+  const Options options = Options::parse(Command::weights_convert, {"a.pth", "--model", "vgg16", "b.safetensors"});
+  EXPECT_EQ(options.text("input"), "a.pth");
+  EXPECT_EQ(options.text("output"), "b.safetensors");
+  EXPECT_EQ(Options::parse(Command::weights_list, {"--file", "a.pth"}).text("file"), "a.pth");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"a", "b", "c"}, {"a"}, {"a", "b", "--input", "c"}, {}})
+    EXPECT_THROW(Options::parse(Command::weights_convert, words), Error);
+  EXPECT_THROW(Options::parse(Command::train, {"word", "--data", "d"}), Error);
+}
+
 }  // namespace
 }  // namespace lockstep

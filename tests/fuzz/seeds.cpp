@@ -5,6 +5,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "fuzz/seeds.hpp"
 #include "fuzz/target.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/data/image_table.hpp"
@@ -13,22 +14,7 @@
 namespace {
 namespace fs = std::filesystem;
 using namespace lockstep;
-
-class Seeds {
- public:
-  explicit Seeds(fs::path folder) : folder_(std::move(folder)) {}
-
-  void add(const std::string& target, const std::string& bytes) {
-    const fs::path place = folder_ / target;
-    fs::create_directories(place);
-    write_file_atomically(place / std::to_string(count_++), bytes);
-  }
-  fs::path scratch(const std::string& name) const { return folder_ / name; }
-
- private:
-  fs::path folder_;
-  int count_ = 0;
-};
+using fuzz::Seeds;
 
 cv::Mat picture(int type) {
   cv::Mat small(5, 7, type), pixels;
@@ -173,5 +159,6 @@ int main(int argc, char** argv) {
   add_texts(seeds);
   add_records(seeds);
   add_hdf5(seeds);
+  fuzz::add_weights(seeds);
   return 0;
 }

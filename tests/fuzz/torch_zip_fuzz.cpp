@@ -1,0 +1,11 @@
+// PyTorch's zip archives: any bytes are weights or an Error. Seeds without checksums let changes through to the pickle.
+#include "fuzz/target.hpp"
+#include "fuzz/touch.hpp"
+#include "lockstep/weights/torch_file.hpp"
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace lockstep;
+  static const fuzz::Folder folder;
+  const std::filesystem::path file = folder.write("weights", {data, size});
+  return fuzz::run([&] { fuzz::touch(read_torch_zip(file)); });
+}
