@@ -95,6 +95,10 @@ Exit train(RunConfig config, const Options& options, World& world, const Log& lo
   RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout), accelerator.get());
   require_agreement(*channels.control, "the configuration", options.to_ini());
   if (rehearses) config.loader.stage.clear();  // a rehearsal writes nothing
+  if (rehearses && config.features.place != FeatureCacheConfig::Place::off) {
+    config.features = {};
+    log.info("the rehearsal keeps no features: it runs the frozen part in every step, which the run would not");
+  }
   ShardAccess shards(config.loader, manifest, world, log);
   config.loader.shards = shards.folder();
   const StopSignal stop;

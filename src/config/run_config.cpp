@@ -26,6 +26,9 @@ constexpr Names<Sampling, 3> samplings{
     {{"uniform", Sampling::uniform}, {"balanced", Sampling::balanced}, {"weighted", Sampling::weighted}}};
 constexpr Names<CachePolicy, 3> cache_policies{
     {{"none", CachePolicy::none}, {"page", CachePolicy::page}, {"ram", CachePolicy::ram}}};
+constexpr Names<FeatureCacheConfig::Place, 3> feature_places{{{"off", FeatureCacheConfig::Place::off},
+                                                              {"memory", FeatureCacheConfig::Place::memory},
+                                                              {"disk", FeatureCacheConfig::Place::disk}}};
 constexpr Names<SlotType, 2> slot_types{{{"float32", SlotType::float32}, {"uint8", SlotType::uint8}}};
 
 void read_pair(const Options& options, std::string_view name, double (&pair)[2]) {
@@ -62,8 +65,9 @@ AugmentationConfig augmentation_config(const Options& options) {
   config.colour_jitter = options.real("colour-jitter");
   read_randaugment(options, config);
   config.random_erasing = options.real("random-erasing");
+  config.fixed_views = options.integer("fixed-views");
   for (const std::string_view name : {"crop-scale", "crop-ratio", "flip", "vertical-flip", "rotation", "scaling",
-                                      "translation", "colour-jitter", "randaugment", "random-erasing"})
+                                      "translation", "colour-jitter", "randaugment", "random-erasing", "fixed-views"})
     options.reject_unused(name, config.on, "--augment");
   return config;
 }
@@ -107,6 +111,28 @@ OptimiserConfig optimiser_config(const Options& options) {
   config.beta1 = betas[0];
   config.beta2 = betas[1];
   config.epsilon = options.real("adam-epsilon");
+  return config;
+}
+
+FeatureCacheConfig feature_cache_config(const Options& options, const LoaderConfig& loader) {
+  FeatureCacheConfig config;
+  config.place = kind_of(feature_places, options.text("feature-cache"));
+  const bool on = config.place != FeatureCacheConfig::Place::off;
+  const bool on_disk = config.place == FeatureCacheConfig::Place::disk;
+  options.reject_unused("feature-folder", on_disk, "--feature-cache disk");
+  if (options.has("feature-folder")) config.folder = options.path("feature-folder");
+  if (on_disk && config.folder.empty()) {
+    options.reject("feature-folder", "--feature-folder is missing",
+                   "give a folder that all ranks see, or use --feature-cache memory");
+  }
+  if (on && loader.augmentation.on && loader.augmentation.fixed_views == 0) {
+    options.reject("feature-cache", "images are augmented anew in every epoch, so nothing could be kept",
+                   "see each image in some fixed ways (--fixed-views 4), or leave --augment out");
+  }
+  if (on && loader.mix.on()) {
+    options.reject("feature-cache", "mixed images have no features of their own",
+                   "leave --mixup and --cutmix out, or the cache");
+  }
   return config;
 }
 
@@ -162,6 +188,7 @@ RunConfig RunConfig::from(const Options& options) {
   config.optimiser = optimiser_config(options);
   config.schedule = schedule_config(options);
   config.checkpoint = {interval(options, "checkpoint-every", true), options.integer("keep-checkpoints")};
+  config.features = feature_cache_config(options, config.loader);
   config.eval_every = interval(options, "eval-every", false);
   config.epochs = options.integer("epochs");
   config.max_steps = options.integer("max-steps");

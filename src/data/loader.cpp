@@ -72,7 +72,7 @@ struct Loader::State {
   const ImageTransform& transform;
   const SamplePipeline pipeline;
   SampleDraws draws;
-  Requests requests;
+  BatchRequests requests;
   LoaderSettings settings;
 
   mutable std::mutex mutex;
@@ -84,7 +84,7 @@ struct Loader::State {
   PipelineCosts costs;
   std::vector<std::thread> threads;
 
-  State(const DataSplit& s, const StoredSamples& bytes, const ImageTransform& t, SampleDraws d, Requests r,
+  State(const DataSplit& s, const StoredSamples& bytes, const ImageTransform& t, SampleDraws d, BatchRequests r,
         const LoaderSettings& how)
       : split(s),
         samples(bytes),
@@ -257,7 +257,7 @@ std::optional<Batch> Loader::State::take() {
 }
 
 Loader::Loader(const DataSplit& split, const StoredSamples& samples, const ImageTransform& transform, SampleDraws draws,
-               Requests requests, const LoaderSettings& settings)
+               BatchRequests requests, const LoaderSettings& settings)
     : state_(std::make_unique<State>(split, samples, transform, std::move(draws), std::move(requests), settings)) {
   for (std::int64_t i = 0; i < settings.threads; ++i)
     state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });

@@ -1,11 +1,6 @@
 #include "lockstep/data/staged_shards.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <charconv>
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
@@ -17,26 +12,6 @@
 namespace lockstep {
 namespace fs = std::filesystem;
 namespace {
-
-/// "lockstep-<host>-": what follows is the number of the process that made the folder.
-std::string name_prefix() { return "lockstep-" + host_name() + "-"; }
-
-bool is_running(pid_t process) { return ::kill(process, 0) == 0 || errno == EPERM; }
-
-/// What processes of this machine that are no more have left.
-void remove_leftovers(const fs::path& stage) {
-  const std::string prefix = name_prefix();
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(stage, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(prefix)) continue;
-    pid_t process = 0;
-    const char* end = name.data() + name.size();
-    const auto parsed = std::from_chars(name.data() + prefix.size(), end, process);
-    if (parsed.ec != std::errc() || parsed.ptr != end || is_running(process)) continue;
-    fs::remove_all(entry.path(), ignored);
-  }
-}
 
 void copy_shard(const fs::path& from, const fs::path& to, const ShardEntry& shard) {
   const RandomAccessFile source(from);
@@ -64,33 +39,20 @@ std::int64_t shard_bytes(const Manifest& manifest, std::span<const std::string> 
 
 StagedShards::StagedShards(const fs::path& source, const Manifest& manifest, std::span<const std::string> splits,
                            const fs::path& stage)
-    : folder_(stage / (name_prefix() + std::to_string(::getpid()))), bytes_(shard_bytes(manifest, splits)) {
-  make_folder(stage);
-  remove_leftovers(stage);
+    : folder_(stage), bytes_(shard_bytes(manifest, splits)) {
   const std::uint64_t available = free_bytes(stage);
   if (available < static_cast<std::uint64_t>(bytes_)) {
     throw Error(
         fmt::format("the shards take {} MiB, {} MiB are free on {}", (bytes_ >> 20) + 1, available >> 20, host_name()),
         "--stage " + stage.string(), "free space there, name another folder, or leave --stage out");
   }
-  try {
-    for (const std::string& split : splits) {
-      for (const ShardEntry& shard : manifest.split(split).shards) {
-        const fs::path copy = folder_ / shard.file;
-        make_folder(copy.parent_path());
-        copy_shard(source / shard.file, copy, shard);
-      }
+  for (const std::string& split : splits) {
+    for (const ShardEntry& shard : manifest.split(split).shards) {
+      const fs::path copy = folder() / shard.file;
+      make_folder(copy.parent_path());
+      copy_shard(source / shard.file, copy, shard);
     }
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-    throw;
   }
-}
-
-StagedShards::~StagedShards() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 }  // namespace lockstep

@@ -1,7 +1,6 @@
 #include "lockstep/evaluate/evaluator.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <fmt/format.h>
 
@@ -10,26 +9,14 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/stopwatch.hpp"
 #include "lockstep/data/loader.hpp"
+#include "lockstep/model/kernel_threads.hpp"
 
 namespace lockstep {
 namespace {
-
-/// One thread inside LibTorch for the lifetime of this object; the calling thread's count is restored.
-class SingleThreadedKernels {
- public:
-  SingleThreadedKernels() { at::set_num_threads(1); }
-  ~SingleThreadedKernels() { at::set_num_threads(before_); }
-  SingleThreadedKernels(const SingleThreadedKernels&) = delete;
-  SingleThreadedKernels& operator=(const SingleThreadedKernels&) = delete;
-
- private:
-  int before_ = at::get_num_threads();
-};
 
 /// What one rank found, filled by its threads.
 struct Findings {
@@ -59,7 +46,7 @@ struct Findings {
 };
 
 /// The blocks of this rank, in order.
-Loader::Requests block_requests(const DataSplit& split, int rank, int ranks) {
+BatchRequests block_requests(const DataSplit& split, int rank, int ranks) {
   return [order = split.positions_by_id(), block = std::int64_t{rank}, ranks]() mutable -> std::optional<BatchRequest> {
     const auto samples = static_cast<std::int64_t>(order.size());
     const std::int64_t begin = block * evaluation_block, end = std::min(samples, begin + evaluation_block);
@@ -81,9 +68,9 @@ std::vector<std::vector<std::int64_t>> mirrored_axes(TestTimeFlips flips) {
 }
 
 /// Scores whose softmax is the mean of the views' probabilities; of one view, its scores as they are.
-at::Tensor scores_of(Model& model, const at::Tensor& images, TestTimeFlips flips) {
+at::Tensor scores_of(Model& model, const at::Tensor& images, std::size_t first_stage, TestTimeFlips flips) {
   const BatchContext context;  // evaluation
-  at::Tensor scores = model.forward(images, context);
+  at::Tensor scores = model.forward_stages(images, context, first_stage, model.stages().size());
   const auto mirrored = mirrored_axes(flips);
   if (mirrored.empty()) return scores;
   scores = at::log_softmax(scores, 1);
@@ -92,32 +79,21 @@ at::Tensor scores_of(Model& model, const at::Tensor& images, TestTimeFlips flips
   return scores - std::log(static_cast<double>(mirrored.size() + 1));
 }
 
-void run_blocks(Model& model, Loader& loader, std::mutex& loader_mutex, const EvaluationSettings& settings,
-                Findings& findings) {
+void run_blocks(Model& model, BatchSource& source, std::size_t first_stage, std::mutex& source_mutex,
+                const EvaluationSettings& settings, Findings& findings) {
   const at::NoGradGuard no_grad;
   try {
     while (true) {
-      std::unique_lock lock(loader_mutex);
-      const std::optional<Batch> batch = loader.next();
+      std::unique_lock lock(source_mutex);
+      const std::optional<Batch> batch = source.next();
       lock.unlock();
       if (!batch) return;
-      findings.add(*batch, scores_of(model, batch->images, settings.flips), settings.auc);
+      findings.add(*batch, scores_of(model, batch->images, first_stage, settings.flips), settings.auc);
     }
   } catch (...) {
     const std::lock_guard lock(findings.mutex);
     findings.failure = std::current_exception();
   }
-}
-
-void run_on_threads(std::int64_t threads, const std::function<void()>& work) {
-  std::vector<std::jthread> others;  // joined also if the system refuses one more
-  for (std::int64_t i = 1; i < threads; ++i) {
-    others.emplace_back([&work] {
-      at::set_num_threads(1);  // the count is one of each thread
-      work();
-    });
-  }
-  work();
 }
 
 /// All ranks' predictions as rows of doubles: ids and classes are integers far below 2^53.
@@ -166,25 +142,34 @@ std::optional<double> gathered_auc(const std::vector<float>& mine, const std::ve
 
 }  // namespace
 
-Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,
+EvaluationInput images_of(const DataSplit& split, const ImageTransform& transform, const EvaluationSettings& settings,
+                          c10::Device device) {
+  return {split,
+          [&split, &transform, settings, device](BatchRequests requests) -> std::unique_ptr<BatchSource> {
+            const auto draw = [&split, &transform, settings](std::int64_t, std::int64_t, std::int32_t) {
+              Augmentation none;
+              none.crop = centre_crop(split.shape().height, split.shape().width, settings.resize, transform.side());
+              return none;
+            };
+            return std::make_unique<Loader>(
+                split, split, transform, SampleDraws{draw, {}}, std::move(requests),
+                LoaderSettings{settings.threads, settings.threads + 1, SlotType::float32, device});
+          },
+          0};
+}
+
+Evaluation evaluate(Model& model, const EvaluationInput& input, std::int64_t classes,
                     const EvaluationSettings& settings, Communicator& communicator) {
   const Stopwatch watch;
-  const ImageShape shape = split.shape();
-  const auto draw = [&](std::int64_t, std::int64_t, std::int32_t) {
-    Augmentation none;
-    none.crop = centre_crop(shape.height, shape.width, settings.resize, transform.side());
-    return none;
-  };
   Findings findings;
   {
     const SingleThreadedKernels single;
-    const c10::Device device = device_of(model);
-    Loader loader(split, split, transform, {draw, {}}, block_requests(split, communicator.rank(), communicator.size()),
-                  {settings.threads, settings.threads + 1, SlotType::float32, device});
-    std::mutex loader_mutex;
+    const std::unique_ptr<BatchSource> source =
+        input.open(block_requests(input.split, communicator.rank(), communicator.size()));
+    std::mutex source_mutex;
     // A GPU takes one block after the other, whoever asks.
-    run_on_threads(device.is_cpu() ? settings.threads : 1,
-                   [&] { run_blocks(model, loader, loader_mutex, settings, findings); });
+    run_on_threads(device_of(model).is_cpu() ? settings.threads : 1,
+                   [&] { run_blocks(model, *source, input.first_stage, source_mutex, settings, findings); });
   }
   if (findings.failure) std::rethrow_exception(findings.failure);
   const std::vector<Prediction> all = gather_predictions(findings.predictions, communicator);
@@ -195,6 +180,11 @@ Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& 
   if (settings.auc) evaluation.metrics.auc = gathered_auc(findings.scores, all, order, classes, communicator);
   evaluation.seconds = watch.seconds();
   return evaluation;
+}
+
+Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,
+                    const EvaluationSettings& settings, Communicator& communicator) {
+  return evaluate(model, images_of(split, transform, settings, device_of(model)), classes, settings, communicator);
 }
 
 }  // namespace lockstep

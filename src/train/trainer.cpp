@@ -14,6 +14,7 @@
 #include "lockstep/model/pretrained.hpp"
 #include "lockstep/optim/schedule.hpp"
 #include "lockstep/weights/read_weights.hpp"
+#include "train/cached_features.hpp"
 #include "train/epoch_report.hpp"
 #include "train/run_keeper.hpp"
 #include "train/training_input.hpp"
@@ -40,9 +41,10 @@ struct Trainer::State {
   Schedule schedule;
   std::shared_ptr<Model> model;
   TrainedPart trained;
+  std::unique_ptr<CachedFeatures> features;  // null: the whole network takes images
   std::unique_ptr<TrainingStep> step;
   std::unique_ptr<RunKeeper> keeper;
-  std::unique_ptr<Loader> loader;
+  std::unique_ptr<BatchSource> source;
   std::optional<Batch> batch;  // of the newest step
 
   TrainState at;
@@ -68,7 +70,9 @@ struct Trainer::State {
     trained = freeze(*model, config.model.freeze);
     if (config.model.freeze.fraction > 0)
       log.info(trained.description() + "\nthe frozen modules: " + trained.frozen_list());
-    step = std::make_unique<TrainingStep>(*model, config, channels);
+    if (config.features.place != FeatureCacheConfig::Place::off)
+      features = std::make_unique<CachedFeatures>(config, *model, data, data_digest, *channels.control, log);
+    step = std::make_unique<TrainingStep>(*model, config, channels, first_stage());
     at.data_digest = data_digest;
   }
 
@@ -78,6 +82,9 @@ struct Trainer::State {
     if (file.empty() || channels.control->rank() != 0) return;
     log.info(describe(start_from(read_weights(file, name_of(config.model.kind)), *model, file), file));
   }
+
+  /// Of the network, the stage that batches go into.
+  std::size_t first_stage() const { return features ? features->stages() : 0; }
 
   bool run_over() const { return at.steps >= data.steps(); }
   bool epoch_over() const { return at.step == data.plan().steps(); }
@@ -97,16 +104,23 @@ struct Trainer::State {
 
   void begin(std::optional<RunFolder> folder) {
     keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, *channels.control);
-    loader = data.load_from(at.steps, channels.control->rank(), channels.control->size(), channels.gradients->device());
+    source = open_source();
     tally = EpochTally(at.sums);
     steps_before = kept_steps = at.steps;
     watch.restart();
   }
 
+  std::unique_ptr<BatchSource> open_source() {
+    const int rank = channels.control->rank(), ranks = channels.control->size();
+    const c10::Device device = channels.gradients->device();
+    if (!features) return data.load_from(at.steps, rank, ranks, device);
+    return features->training_batches(data.requests(at.steps, rank, ranks), device);
+  }
+
   StepResult make_step() {
-    const double waited_before = loader->waited_seconds();
-    batch = loader->next();
-    const double waited = loader->waited_seconds() - waited_before;
+    const double waited_before = source->waited_seconds();
+    batch = source->next();
+    const double waited = source->waited_seconds() - waited_before;
     const int rank = channels.control->rank(), ranks = channels.control->size();
     const StepPlace where{at.steps, data.plan().step(at.step).size(), data.plan().rank_groups(at.step, rank, ranks),
                           hooks.stop_requested(), keeper->minutes_passed()};
@@ -168,7 +182,10 @@ struct Trainer::State {
   bool judge(std::optional<Evaluation>& judged) {
     if (data.judged() != nullptr) {
       const EvaluationSettings settings{data.input().eval_resize, config.threads, config.metric == Metric::auc};
-      judged = evaluate(*model, *data.judged(), data.transform(), classes, settings, *channels.control);
+      const EvaluationInput input =
+          features ? features->judged_input(device_of(*model))
+                   : images_of(*data.judged(), data.transform(), settings, device_of(*model));
+      judged = evaluate(*model, input, classes, settings, *channels.control);
     }
     at.judged_steps = at.steps;
     if (!judged && tally.samples == 0) return false;  // no step since the epoch ended: no loss to judge by
@@ -262,7 +279,7 @@ struct Trainer::State {
     if (data.judged() == nullptr || batch->ids.empty()) return 0;
     const at::NoGradGuard no_grad;
     const Stopwatch forward;
-    model->forward(batch->images, BatchContext()).sum().item<float>();  // read: a GPU must have computed it
+    model->forward_stages(batch->images, BatchContext(), first_stage(), model->stages().size()).sum().item<float>();  // read: a GPU must have computed it
     const double ranks = channels.control->size();
     return forward.seconds() / static_cast<double>(batch->ids.size()) *
            std::ceil(static_cast<double>(data.judged()->samples()) / ranks);

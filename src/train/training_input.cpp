@@ -6,6 +6,7 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/machine.hpp"
+#include "lockstep/features/feature_feed.hpp"
 
 namespace lockstep {
 namespace {
@@ -97,7 +98,15 @@ std::int64_t TrainingInput::steps() const {
   return config_.max_steps == 0 ? by_epochs : std::min(by_epochs, config_.max_steps);
 }
 
+std::int64_t TrainingInput::views() const {
+  return config_.loader.augmentation.on ? config_.loader.augmentation.fixed_views : 1;
+}
+
 Augmentation TrainingInput::augment(std::int64_t epoch, std::int64_t id, std::int32_t copy) const {
+  return views() > 0 ? draw(fixed_view(epoch, copy, views()), id, 0) : draw(epoch, id, copy);
+}
+
+Augmentation TrainingInput::draw(std::int64_t epoch, std::int64_t id, std::int32_t copy) const {
   if (config_.loader.augmentation.on)
     return draw_augmentation(config_.loader.augmentation, config_.seed, epoch, id, packed_.height, packed_.width, copy);
   Augmentation centred;
@@ -113,7 +122,7 @@ SampleDraws TrainingInput::draws() const {
 }
 
 /// The order of an epoch is made when its first request is asked for.
-Loader::Requests TrainingInput::requests(std::int64_t first, int rank, int ranks) const {
+BatchRequests TrainingInput::requests(std::int64_t first, int rank, int ranks) const {
   return [=, this, next = first, order = EpochOrder(),
           ordered = std::int64_t{-1}]() mutable -> std::optional<BatchRequest> {
     if (next == steps()) return std::nullopt;

@@ -33,11 +33,18 @@ class TrainingInput {
   /// Batches of `rank` from the step `first` of the run to its end, on `device`. The object must outlive the loader;
   /// one loader at a time.
   std::unique_ptr<Loader> load_from(std::int64_t first, int rank, int ranks, c10::Device device);
+  /// What those batches hold. The object must outlive the result.
+  BatchRequests requests(std::int64_t first, int rank, int ranks) const;
+
+  /// Ways in which an image is seen in the run; 0: in a new one each time.
+  std::int64_t views() const;
+  /// How an image is seen in a view.
+  Augmentation augment_view(std::int64_t view, std::int64_t id) const { return draw(view, id, 0); }
 
  private:
   SampleDraws draws() const;
   Augmentation augment(std::int64_t epoch, std::int64_t id, std::int32_t copy) const;
-  Loader::Requests requests(std::int64_t first, int rank, int ranks) const;
+  Augmentation draw(std::int64_t epoch, std::int64_t id, std::int32_t copy) const;
 
   RunConfig config_;
   ImageShape packed_;

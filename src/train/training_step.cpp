@@ -28,9 +28,10 @@ at::Tensor main_labels(const Batch& batch) {
 
 }  // namespace
 
-TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels)
+TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage)
     : model_(model),
       channels_(channels),
+      first_stage_(first_stage),
       seed_(config.seed),
       label_smoothing_(config.label_smoothing),
       buckets_(*channels.gradients, model.named_parameters().pairs(),
@@ -43,7 +44,7 @@ StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double 
   BatchContext context = context_of(batch, place);
   context.auxiliary_logits = &auxiliary_logits;
   reducer_.begin();
-  const at::Tensor logits = model_.forward(batch.images, context);
+  const at::Tensor logits = model_.forward_stages(batch.images, context, first_stage_, model_.stages().size());
   const at::Tensor targets = targets_of(batch, logits.size(1));
   at::Tensor loss_sum = cross_entropy_sum(logits, targets, label_smoothing_);
   if (auxiliary_logits.defined())

@@ -13,7 +13,7 @@ namespace {
 using testing::TemporaryFolder;
 using testing::write_tiny_data_set;
 
-Loader::Requests requests_of(std::vector<BatchRequest> all) {
+BatchRequests requests_of(std::vector<BatchRequest> all) {
   return [all = std::move(all), next = std::size_t{0}]() mutable -> std::optional<BatchRequest> {
     if (next == all.size()) return std::nullopt;
     return all[next++];

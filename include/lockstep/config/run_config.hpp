@@ -50,6 +50,7 @@ struct AugmentationConfig {
   std::int64_t randaugment_ops = 0;                        ///< operations on each image
   int randaugment_magnitude = 0;                           ///< of them, 0 … 30
   double random_erasing = 0;                               ///< probability
+  std::int64_t fixed_views = 0;                            ///< ways in which every image is seen, in turn; 0: anew
 };
 
 /// Mixing of samples in the batch (mix-up: Zhang et al., 2018; cut-mix: Yun et al., 2019).
@@ -95,6 +96,12 @@ struct FreezeConfig {
   bool allow_random = false;  ///< freeze weights that were never trained
 };
 
+/// Whether a frozen part of the network runs once for each image, and where its features are kept.
+struct FeatureCacheConfig {
+  enum class Place { off, memory, disk } place = Place::off;
+  std::filesystem::path folder;  ///< of Place::disk
+};
+
 struct ModelConfig {
   ModelKind kind = ModelKind::custom;
   CustomCnnConfig custom;  ///< of the custom CNN alone
@@ -134,6 +141,7 @@ struct RunConfig {
   OptimiserConfig optimiser;
   ScheduleConfig schedule;
   CheckpointConfig checkpoint;
+  FeatureCacheConfig features;
   Interval eval_every;
   std::int64_t epochs = 0, batch = 0, log_every = 0;  ///< batch: samples of a step over all ranks
   std::int64_t max_steps = 0;                         ///< 0: epochs decide

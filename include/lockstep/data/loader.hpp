@@ -7,7 +7,6 @@
 // batches of n·c·side·side values, reused, plus one scratch image per worker; flat in the number of samples. For a GPU
 // this memory is pinned, and a thread more copies batches ahead, which costs three batches on the device.
 #pragma once
-#include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
 #include <cstdint>
@@ -17,7 +16,7 @@
 #include <vector>
 
 #include "lockstep/config/run_config.hpp"
-#include "lockstep/data/batch_plan.hpp"
+#include "lockstep/data/batch_source.hpp"
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/data/image_transform.hpp"
 #include "lockstep/data/mixing.hpp"
@@ -26,15 +25,6 @@
 namespace lockstep {
 
 class DeviceFeed;
-
-struct Batch {
-  std::int64_t epoch = 0, step = 0;
-  at::Tensor images;              ///< float32 [n, channels, side, side], channels-last in memory, on the device
-  at::Tensor labels;              ///< int64 [n], −1 where unknown; on the device
-  std::vector<std::int64_t> ids;  ///< [n]
-  at::Tensor partner_labels{};    ///< int64 [n]: of the sample mixed in; undefined unless the request was mixed
-  at::Tensor own_share{};         ///< float32 [n]: of the sample itself, 1 if nothing is mixed in; likewise
-};
 
 /// What happens to a sample; pure functions of where it occurs.
 struct SampleDraws {
@@ -48,23 +38,18 @@ struct LoaderSettings {
   c10::Device device = c10::Device(c10::kCPU);  ///< where batches are handed out
 };
 
-class Loader {
+class Loader : public BatchSource {
  public:
-  /// Gives the next request or nothing at the end; called under a lock by the workers, in order.
-  using Requests = std::function<std::optional<BatchRequest>()>;
-
-  /// Labels and ids come from `split`, pixels from `samples`: the split itself or what reads ahead for it. All must
+  /// `requests` are asked for under a lock by the workers. Labels and ids come from `split`, pixels from `samples`: the split itself or what reads ahead for it. All must
   /// outlive the loader.
   Loader(const DataSplit& split, const StoredSamples& samples, const ImageTransform& transform, SampleDraws draws,
-         Requests requests, const LoaderSettings& settings);
-  ~Loader();
+         BatchRequests requests, const LoaderSettings& settings);
+  ~Loader() override;
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The next batch, or nothing after the last. The tensors' memory is reused once the caller has dropped them.
-  std::optional<Batch> next();
-  /// Seconds next() has waited for batches, in all.
-  double waited_seconds() const;
+  std::optional<Batch> next() override;
+  double waited_seconds() const override;
   /// What reading, decoding and transforming have cost all workers so far.
   PipelineCosts costs() const;
 

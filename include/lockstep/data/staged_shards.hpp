@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "lockstep/core/process_folder.hpp"
 #include "lockstep/data/manifest.hpp"
 
 namespace lockstep {
@@ -24,17 +25,13 @@ class StagedShards {
   /// Copies the shards of `splits` from `source` into a new folder below `stage`, which is made if need be.
   StagedShards(const std::filesystem::path& source, const Manifest& manifest, std::span<const std::string> splits,
                const std::filesystem::path& stage);
-  /// Removes the copy's names.
-  ~StagedShards();
-  StagedShards(const StagedShards&) = delete;
-  StagedShards& operator=(const StagedShards&) = delete;
 
   /// Where the shards lie under the names of the manifest.
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
   std::int64_t bytes() const { return bytes_; }
 
  private:
-  std::filesystem::path folder_;
+  ProcessFolder folder_;  // its end removes the copy's names
   std::int64_t bytes_ = 0;
 };
 

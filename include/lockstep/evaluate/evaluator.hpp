@@ -7,9 +7,12 @@
 // Every rank calls it together. Memory: about 150 bytes a sample on every rank at the end, plus 8·classes with scores.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "lockstep/comm/communicator.hpp"
+#include "lockstep/data/batch_source.hpp"
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/data/image_transform.hpp"
 #include "lockstep/evaluate/metrics.hpp"
@@ -35,7 +38,20 @@ struct Evaluation {
   double seconds = 0;
 };
 
+/// The samples of a split, as they go into a stage of the network.
+struct EvaluationInput {
+  const DataSplit& split;
+  std::function<std::unique_ptr<BatchSource>(BatchRequests)> open;
+  std::size_t first_stage = 0;  ///< 0: images. With another, nothing may be flipped
+};
+
+/// The split's images, each resized and cut from its centre. Everything passed in must outlive the result.
+EvaluationInput images_of(const DataSplit& split, const ImageTransform& transform, const EvaluationSettings& settings,
+                          c10::Device device);
+
 /// The same on every rank. Errors: those of reading; a split without labels; scores that are not finite.
+Evaluation evaluate(Model& model, const EvaluationInput& input, std::int64_t classes,
+                    const EvaluationSettings& settings, Communicator& communicator);
 Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,
                     const EvaluationSettings& settings, Communicator& communicator);
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "lockstep/config/run_config.hpp"
-#include "lockstep/data/loader.hpp"
+#include "lockstep/data/batch_source.hpp"
 #include "lockstep/gradients/gradient_buckets.hpp"
 #include "lockstep/gradients/reducer.hpp"
 #include "lockstep/model/model.hpp"
@@ -39,7 +39,8 @@ struct StepResult {
 
 class TrainingStep {
  public:
-  TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels);
+  /// `first_stage`: of the network, the one that the batches go into; what is before it must be frozen.
+  TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage = 0);
 
   StepResult run(const Batch& batch, const StepPlace& place, double lr);
   const GradientBuckets& gradients() const { return buckets_; }
@@ -52,6 +53,7 @@ class TrainingStep {
 
   Model& model_;
   RankCommunicators& channels_;
+  const std::size_t first_stage_;
   std::uint64_t seed_;
   double label_smoothing_;
   GradientBuckets buckets_;
