@@ -19,7 +19,7 @@ const ImageRow& row_at(const std::vector<ImageRow>& rows, std::int64_t id) {
   return rows[static_cast<std::size_t>(id)];
 }
 
-bool is_in_set(const ImageRow& row) { return row.status == status_ok; }
+bool is_in_set(const ImageRow& row) { return row.status == ImageStatus::ok; }
 
 /// Sets of ids that are joined two by two; each set is known by its smallest id.
 class Joins {
@@ -167,8 +167,8 @@ void find_groups(const std::vector<ImageRow>& rows, std::int64_t threads, Audit&
 void find_refusals(const std::vector<ImageRow>& rows, Audit& result) {
   std::map<std::string, Ids> by_reason;
   for (std::size_t id = 0; id < rows.size(); ++id) {
-    if (rows[id].status == status_refused) by_reason[rows[id].reason].push_back(static_cast<std::int64_t>(id));
-    if (rows[id].status == status_duplicate) ++result.left_out;
+    if (rows[id].status == ImageStatus::refused) by_reason[rows[id].reason].push_back(static_cast<std::int64_t>(id));
+    if (rows[id].status == ImageStatus::duplicate) ++result.left_out;
   }
   for (auto& [reason, ids] : by_reason) result.refusals.push_back({reason, std::move(ids)});
   std::ranges::stable_sort(result.refusals, std::greater(), [](const Refusals& one) { return one.ids.size(); });

@@ -36,7 +36,7 @@ std::string label_of(const Audited& of, const ImageRow& row) {
 std::string name_of(const Audited& of, std::int64_t id) {
   const ImageRow& row = row_at(of, id);
   const std::string label = label_of(of, row);
-  std::string place = row.split.empty() ? row.status : row.split;
+  std::string place(row.split.empty() ? name_of(row.status) : row.split.view());
   if (!label.empty()) place += ", " + label;
   return fmt::format("{} ({})", row.path, place);
 }

@@ -50,7 +50,8 @@ class CifarSource : public Source {
 
  private:
   struct Batch {
-    std::string name, split;
+    std::string name;
+    SharedText split;
     RandomAccessFile file;
     std::int64_t records;
   };

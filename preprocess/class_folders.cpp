@@ -44,7 +44,7 @@ class Walk {
   }
 
   /// The first one walked is the training's: it says what the classes are.
-  void walk_split(const std::string& name, const std::string& split) {
+  void walk_split(const std::string& name, const SharedText& split) {
     const fs::path folder = input_ / name;
     const FolderTree tree = tree_below(folder);
     const bool may_be_unlabelled = !split.empty() && split != "train" && split != "validation";
@@ -86,8 +86,8 @@ class Walk {
   }
 
   /// A file of a split with classes. Nobody can say which class one is of that lies beside their folders.
-  void add_file(const fs::path& folder, const std::string& file, const std::string& split, const std::string& name) {
-    if (name.empty()) return add(folder / file, "", outside_classes, -1);
+  void add_file(const fs::path& folder, const std::string& file, const SharedText& split, const std::string& name) {
+    if (name.empty()) return add(folder / file, {}, outside_classes_, -1);
     const bool image = add_image(folder / file, split, labels_.at(name));
     if (!image || depth_ == ClassDepth::deepest) return;
     if (parent_of(file) == name) {
@@ -98,19 +98,19 @@ class Walk {
   }
 
   /// Whether it may be one.
-  bool add_image(const fs::path& file, const std::string& split, std::int32_t label) {
+  bool add_image(const fs::path& file, const SharedText& split, std::int32_t label) {
     const bool image = may_be_image(file);
-    add(file, split, image ? "" : no_image_extension, label);
+    add(file, split, image ? SharedText() : no_image_, label);
     return image;
   }
 
   void add_files_beside_splits() {
     for (const fs::directory_entry& entry : entries_of(input_)) {
-      if (!entry.is_directory()) add(entry.path(), "", outside_classes, -1);
+      if (!entry.is_directory()) add(entry.path(), {}, outside_classes_, -1);
     }
   }
 
-  void add(const fs::path& file, const std::string& split, const std::string& refusal, std::int32_t label) {
+  void add(const fs::path& file, const SharedText& split, const SharedText& refusal, std::int32_t label) {
     listing_.candidates.push_back({file.lexically_relative(input_).string(), split, refusal, label});
   }
 
@@ -125,10 +125,10 @@ class Walk {
     }
   }
 
-  static constexpr const char* outside_classes = "lies outside any class folder";  // a refusal
   static constexpr const char* deepest_advice =
       "; all classes' folders hold folders only: if those are the classes, pack with --class-folder deepest";
 
+  const SharedText outside_classes_ = "lies outside any class folder", no_image_ = no_image_extension;  // refusals
   fs::path input_;
   std::map<std::string, std::string> splits_;  // folder → split; empty: no split folders
   ClassDepth depth_;
@@ -184,11 +184,11 @@ ClassFolders::ClassFolders(fs::path input, std::map<std::string, std::string> fo
 Listing ClassFolders::list() { return Walk(input_, split_folders(input_, folder_as_), depth_).listing(); }
 
 std::filesystem::path ClassFolders::file_of(std::int64_t, const Candidate& candidate) const {
-  return input_ / candidate.path;
+  return input_ / candidate.path.view();
 }
 
 Picture ClassFolders::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
-  return read_picture(input_ / candidate.path, request);
+  return read_picture(input_ / candidate.path.view(), request);
 }
 
 }  // namespace lockstep::preprocess

@@ -121,7 +121,8 @@ class Assembly {
     const ImageIndex& index = best_folder(part, table, columns.name);
     RowFaults faults(table);
     if (columns.label && training(part.split)) number_classes(table, columns, faults);
-    for (const CsvRow& row : table.rows) add_row(row, table, columns, index, part.split, faults);
+    const SharedText split = part.split;
+    for (const CsvRow& row : table.rows) add_row(row, table, columns, index, split, faults);
     faults.check(index.folder().string());
     note_table(table, columns, index);
   }
@@ -133,7 +134,7 @@ class Assembly {
                 "weights say how often an image is drawn: give some more than 0");
   }
 
-  static bool training(const std::string& split) { return split.empty() || split == "train"; }
+  static bool training(std::string_view split) { return split.empty() || split == "train"; }
 
   CsvColumns columns_of(const CsvTable& table, const std::string& split) const {
     if (split != "test") return labelled_columns(table, wishes_);
@@ -172,7 +173,7 @@ class Assembly {
   }
 
   void add_row(const CsvRow& row, const CsvTable& table, const CsvColumns& columns, const ImageIndex& index,
-               const std::string& split, RowFaults& faults) {
+               const SharedText& split, RowFaults& faults) {
     const std::string& name = row.fields[columns.name];
     if (name.empty()) return faults.add(RowFaults::empty_name, row, "");
     const std::vector<std::string> found = index.find(name);
@@ -242,12 +243,13 @@ class Assembly {
 
   const ImageIndex& index_of(const fs::path& folder) { return indices_.try_emplace(folder, folder).first->second; }
 
-  void add_unlabelled(const fs::path& folder, const std::string& split) {
+  void add_unlabelled(const fs::path& folder, const SharedText& split) {
+    const SharedText no_image = no_image_extension;
     std::int64_t images = 0;
     for (const std::string& name : files_below(folder)) {
       const bool image = may_be_image(name);
       images += image;
-      listing_.candidates.push_back({relative(folder / name), split, image ? "" : no_image_extension, -1});
+      listing_.candidates.push_back({relative(folder / name), split, image ? SharedText() : no_image, -1});
       used_.try_emplace((folder / name).lexically_normal().string(), Use{folder.string(), 0});
     }
     listing_.notes.push_back(fmt::format("{}/ has no table: {} unlabelled images", relative(folder), images));
@@ -328,11 +330,11 @@ Listing CsvSource::list() {
 }
 
 std::filesystem::path CsvSource::file_of(std::int64_t, const Candidate& candidate) const {
-  return base_ / candidate.path;
+  return base_ / candidate.path.view();
 }
 
 Picture CsvSource::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
-  return read_picture(base_ / candidate.path, request);
+  return read_picture(base_ / candidate.path.view(), request);
 }
 
 }  // namespace lockstep::preprocess

@@ -82,7 +82,7 @@ class Comparison {
 
 /// Less is kept.
 int order_of(const Candidate& candidate, const std::set<std::string>& in_set) {
-  const std::string& split = candidate.given_split;
+  const SharedText& split = candidate.given_split;
   if (in_set.contains(candidate.path)) return -1;
   if (split == "test") return 0;
   if (split == "validation") return 1;
@@ -99,8 +99,8 @@ void mark_group(Listing& listing, std::span<const Known> group, const std::set<s
       *std::ranges::min_element(group, {}, [&](const Known& one) { return order_of(candidate(one), in_set); });
   for (const Known& one : group) {
     if (one.id == kept.id) continue;
-    candidate(one).duplicate_of = static_cast<std::int64_t>(kept.id);
-    candidate(one).refusal = "the same bytes as " + candidate(kept).path;
+    listing.duplicate_of[static_cast<std::int64_t>(one.id)] = static_cast<std::int64_t>(kept.id);
+    candidate(one).refusal = fmt::format("the same bytes as {}", candidate(kept).path);
     ++counts.left_out;
     if (candidate(one).label != candidate(kept).label) ++counts.other_label;
   }

@@ -138,6 +138,7 @@ Listing GeneratedSource::list() {
   Listing listing;
   for (std::int64_t label = 0; label < classes_; ++label)
     listing.classes.push_back(forms[static_cast<std::size_t>(label)].name);
+  listing.candidates.reserve(static_cast<std::size_t>(images_));
   for (std::int64_t id = 0; id < images_; ++id) {
     listing.candidates.push_back({fmt::format("generated:{}", id), "", "", static_cast<std::int32_t>(id % classes_)});
   }

@@ -6,7 +6,8 @@
 // also with "." before "idx". Classes are named by their number, 0 to the largest label.
 // Format (yann.lecun.com/exdb/mnist): big-endian 32-bit magic 0x00000803 or 0x00000801, one 32-bit size per axis,
 // bytes. Errors: no such pair, wrong magic or element type, cut short, longer than declared, a damaged gzip, different
-// counts of images and labels, files of different image sizes, images of more pixels than are accepted. Memory: all images, 47 MB for Fashion-MNIST.
+// counts of images and labels, files of different image sizes, images of more pixels than are accepted. Memory: all
+// images, 47 MB for Fashion-MNIST.
 #pragma once
 #include <filesystem>
 #include <span>
@@ -38,7 +39,8 @@ class IdxSource : public Source {
 
  private:
   struct Part {
-    std::string name, split;
+    std::string name;
+    SharedText split;
     std::filesystem::path file;        // of the images
     IdxArray images;                   // [n, height, width]
     std::vector<std::uint8_t> labels;  // [n]

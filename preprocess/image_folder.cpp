@@ -15,9 +15,10 @@ ImageFolder::ImageFolder(std::filesystem::path input, std::string split)
 
 Listing ImageFolder::list() {
   Listing listing;
+  const SharedText split = split_, no_image = no_image_extension;
   for (const std::string& file : files_below(input_)) {
     const bool image = may_be_image(file);
-    listing.candidates.push_back({file, image ? split_ : "", image ? "" : no_image_extension, -1});
+    listing.candidates.push_back({file, image ? split : SharedText(), image ? SharedText() : no_image, -1});
   }
   if (std::ranges::all_of(listing.candidates, [](const Candidate& file) { return !file.refusal.empty(); }))
     throw Error("no image in this folder or below", input_.string(), "check --input");
@@ -25,11 +26,11 @@ Listing ImageFolder::list() {
 }
 
 std::filesystem::path ImageFolder::file_of(std::int64_t, const Candidate& candidate) const {
-  return input_ / candidate.path;
+  return input_ / candidate.path.view();
 }
 
 Picture ImageFolder::picture(std::int64_t, const Candidate& candidate, const PictureRequest& request) const {
-  return read_picture(input_ / candidate.path, request);
+  return read_picture(input_ / candidate.path.view(), request);
 }
 
 }  // namespace lockstep::preprocess

@@ -98,7 +98,7 @@ class Packer {
     if (!output_.holds_data_set()) return paths;
     const Manifest manifest = Manifest::load(settings_.output);
     for (const ImageRow& row : rows_of_set(settings_.output, manifest)) {
-      if (row.status == status_ok) paths.insert(row.path);
+      if (row.status == ImageStatus::ok) paths.insert(row.path);
     }
     return paths;
   }
@@ -309,6 +309,7 @@ class Packer {
   void finish(PackingResult& result, const Progress& progress) {
     result.complete();
     Manifest manifest = result.manifest(settings_of_manifest());
+    plan_.listing.candidates = {};  // the table has them
     report_refusals(result.rows());
     if (const auto unusable = caught([&] {
           check_training(manifest);
@@ -319,7 +320,6 @@ class Packer {
       throw *unusable;
     }
     if (const auto failure = caught([&] {
-          plan_.listing.candidates = {};  // the table has them
           write_image_table(settings_.output / image_table_name, result.rows());
           std::filesystem::remove(settings_.output / audit_file_name);  // of the set as it was
           manifest.save(settings_.output);
@@ -368,7 +368,7 @@ class Packer {
     constexpr std::int64_t listed = 10;
     std::int64_t refused = 0;
     for (const ImageRow& row : rows) {
-      if (row.status == status_refused && ++refused <= listed)
+      if (row.status == ImageStatus::refused && ++refused <= listed)
         log_.warning(fmt::format("refused {}: {}", row.path, row.reason));
     }
     if (refused > listed)

@@ -4,7 +4,9 @@
 // rank 0 hands them out (foreman.hpp), writing one while it decodes the next; rank 0 writes images.h5 and, last, the
 // manifest. The bytes of the result depend on the input, its files' times of change, settings and the versions of the
 // codecs, not on ranks, threads or interruptions. Memory per rank: two shards as they are stored, one picture per
-// thread, and on rank 0 the table of images.
+// thread, and for each image its path and 9 bytes, 56 for its place in the listing and, on rank 0, 112 for its row of the
+// table. Before and after that --add has the rows and the listing with paths of their own, and the plan on its way to
+// other ranks is there three times.
 //
 // What is in the output decides what is done:
 //   nothing         everything is packed;

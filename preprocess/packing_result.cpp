@@ -15,55 +15,62 @@ ChannelSums sums_of(const Manifest& manifest) {
   return sums;
 }
 
-std::string status_of(const Candidate& candidate) {
-  if (candidate.duplicate_of >= 0) return status_duplicate;
-  return candidate.refusal.empty() ? status_ok : status_refused;
+ImageStatus status_of(const Listing& listing, std::int64_t number) {
+  if (listing.duplicate_of.contains(number)) return ImageStatus::duplicate;
+  return listing.candidates[static_cast<std::size_t>(number)].refusal.empty() ? ImageStatus::ok : ImageStatus::refused;
 }
 
 }  // namespace
 
 PackingResult::PackingResult(Plan& plan, Manifest before, std::vector<ImageRow> rows)
     : plan_(plan), before_(std::move(before)), rows_(std::move(rows)), pixels_(sums_of(before_)) {
-  const std::int64_t old = std::ssize(rows_);
-  const std::vector<std::string> splits = std::exchange(plan.splits, {});
-  const std::int64_t last = plan.ids.empty() ? -1 : std::ranges::max(plan.ids);
-  rows_.resize(static_cast<std::size_t>(std::max(old, last + 1)));
-  for (std::size_t i = 0; i < plan.ids.size(); ++i) {
-    if (plan.ids[i] < old) continue;
-    const Candidate& candidate = plan.listing.candidates[i];
-    const auto id = static_cast<std::size_t>(plan.ids[i]);
-    rows_[id] = {candidate.path,    splits[i], candidate.label, 0, 0, status_of(candidate), candidate.refusal, {},
-                 candidate.modified};
+  const std::int64_t old = std::ssize(rows_), candidates = std::ssize(plan.listing.candidates);
+  const std::vector<SharedText> splits = std::exchange(plan.splits, {});
+  std::int64_t count = old;
+  for (std::int64_t number = 0; number < candidates; ++number) count = std::max(count, plan.id_of(number) + 1);
+  rows_.resize(static_cast<std::size_t>(count));
+  for (std::int64_t number = 0; number < candidates; ++number) {
+    if (plan.id_of(number) < old) continue;
+    const Candidate& candidate = plan.listing.candidates[static_cast<std::size_t>(number)];
+    rows_[static_cast<std::size_t>(plan.id_of(number))] = {candidate.path,
+                                                           splits[static_cast<std::size_t>(number)],
+                                                           candidate.label,
+                                                           0,
+                                                           0,
+                                                           status_of(plan.listing, number),
+                                                           candidate.refusal,
+                                                           {},
+                                                           candidate.modified};
   }
 }
 
 void PackingResult::add(const ShardRecord& record) {
   const ShardPlan& shard = plan_.shards.at(static_cast<std::size_t>(record.shard));
   for (std::size_t at = 0; at < shard.candidates.size(); ++at) {
-    const std::int64_t id = plan_.ids[static_cast<std::size_t>(shard.candidates[at])];
-    ImageRow& row = rows_[static_cast<std::size_t>(id)];
+    ImageRow& row = row_of(shard.candidates[at]);
     const Outcome& outcome = record.outcomes.at(at);
     row.width = outcome.width;
     row.height = outcome.height;
     row.fingerprint = outcome.fingerprint;
     if (outcome.refusal.empty()) continue;
-    row.status = status_refused;
-    row.reason = outcome.refusal;
-    row.split.clear();
+    row.status = ImageStatus::refused;
+    row.reason = reasons_(outcome.refusal);
+    row.split = {};
   }
   if (shard.split == "train" || plan_.listing.classes.empty()) pixels_ += record.sums;
   if (record.entry.samples > 0) entries_[record.shard] = record.entry;
 }
 
 void PackingResult::complete() {
-  for (std::size_t i = 0; i < plan_.ids.size(); ++i) {
-    const std::int64_t kept = plan_.listing.candidates[i].duplicate_of;
-    if (kept < 0) continue;
-    ImageFingerprint& print = rows_[static_cast<std::size_t>(plan_.ids[i])].fingerprint;
-    const auto kept_id = static_cast<std::size_t>(plan_.ids[static_cast<std::size_t>(kept)]);
-    print.bytes = rows_[kept_id].fingerprint.bytes;
-    print.content = rows_[kept_id].fingerprint.content;
+  for (const auto& [left_out, kept] : plan_.listing.duplicate_of) {
+    ImageFingerprint& print = row_of(left_out).fingerprint;
+    print.bytes = row_of(kept).fingerprint.bytes;
+    print.content = row_of(kept).fingerprint.content;
   }
+}
+
+ImageRow& PackingResult::row_of(std::int64_t candidate) {
+  return rows_[static_cast<std::size_t>(plan_.id_of(candidate))];
 }
 
 Manifest PackingResult::manifest(std::map<std::string, std::string> settings) const {
@@ -110,8 +117,8 @@ void PackingResult::count_rows(Manifest& manifest) const {
     splits[split.name] = &split;
   }
   for (const ImageRow& row : rows_) {
-    ++manifest.status_counts[row.status];
-    if (row.status == status_ok && row.label >= 0)
+    ++manifest.status_counts[std::string(name_of(row.status))];
+    if (row.status == ImageStatus::ok && row.label >= 0)
       ++splits.at(row.split)->class_counts[static_cast<std::size_t>(row.label)];
   }
 }

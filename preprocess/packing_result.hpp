@@ -15,8 +15,8 @@ namespace lockstep::preprocess {
 
 class PackingResult {
  public:
-  /// `plan` stays with the caller; the rows take its splits. `before`, `rows`: of the data set that is there; empty: none
-  /// is.
+  /// `plan` stays with the caller; the rows take its splits. `before`, `rows`: of the data set that is there; empty:
+  /// none is.
   PackingResult(Plan& plan, Manifest before, std::vector<ImageRow> rows);
 
   void add(const ShardRecord& record);
@@ -26,6 +26,7 @@ class PackingResult {
   Manifest manifest(std::map<std::string, std::string> settings) const;
 
  private:
+  ImageRow& row_of(std::int64_t candidate);
   void add_shard(Manifest& manifest, const std::string& split, const ShardEntry& entry) const;
   void set_statistics(Manifest& manifest) const;
   void count_rows(Manifest& manifest) const;
@@ -33,6 +34,7 @@ class PackingResult {
   const Plan& plan_;
   const Manifest before_;
   std::vector<ImageRow> rows_;                  // [id]
+  SharedTexts reasons_;                         // of refusals, many of which are the same
   std::map<std::int64_t, ShardEntry> entries_;  // shard's index in the plan → its entry
   ChannelSums pixels_;                          // of the training images; where there are no classes, of all
 };

@@ -7,13 +7,13 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
+#include "preprocess/packed_numbers.hpp"
 
 namespace lockstep::preprocess {
 namespace {
@@ -59,7 +59,7 @@ std::size_t next_number(const SplitEntry* there) {
 SplitCounts counts_of(const std::vector<ImageRow>& rows) {
   SplitCounts counts;
   for (const ImageRow& row : rows) {
-    if (row.status == status_ok) ++counts[row.label][row.split];
+    if (row.status == ImageStatus::ok) ++counts[row.label][row.split];
   }
   return counts;
 }
@@ -97,10 +97,10 @@ std::uint64_t Plan::disk_bytes(const std::vector<std::int64_t>& some_shards) con
 
 std::string Plan::to_bytes() const {
   nlohmann::json list = nlohmann::json::array();
-  for (const ShardPlan& shard : shards) list.push_back({shard.split, shard.file, shard.candidates});
+  for (const ShardPlan& shard : shards) list.push_back({shard.split, shard.file, packed(shard.candidates)});
   const nlohmann::json root = {
       {"listing", listing.to_bytes()},
-      {"ids", ids},
+      {"ids", packed(ids)},
       {"format", {format.shape.height, format.shape.width, format.shape.channels}},
       {"jpeg", format.store == Store::jpeg},
       {"weighted", format.weighted},
@@ -114,15 +114,14 @@ std::string Plan::to_bytes() const {
 Plan Plan::from_bytes(const std::string& bytes) {
   const nlohmann::json root = nlohmann::json::from_cbor(bytes);
   Plan plan;
-  plan.listing = Listing::from_bytes(root.at("listing").get<std::string>());
-  plan.ids = root.at("ids").get<std::vector<std::int64_t>>();
+  plan.listing = Listing::from_bytes(root.at("listing").get_ref<const std::string&>());
+  plan.ids = unpacked<std::int64_t>(root.at("ids"));
   const auto shape = root.at("format").get<std::vector<std::int64_t>>();
   plan.format = {{shape.at(0), shape.at(1), shape.at(2)},
                  root.at("jpeg").get<bool>() ? Store::jpeg : Store::raw,
                  root.at("weighted").get<bool>()};
   for (const nlohmann::json& shard : root.at("shards")) {
-    plan.shards.push_back(
-        {shard[0].get<std::string>(), shard[1].get<std::string>(), shard[2].get<std::vector<std::int64_t>>()});
+    plan.shards.push_back({shard[0].get<std::string>(), shard[1].get<std::string>(), unpacked<std::int64_t>(shard[2])});
   }
   return plan;
 }
@@ -133,12 +132,10 @@ Plan make_plan(Listing listing, const PackSettings& settings) {
   plan.splits = assign_splits(listing.candidates, settings.shares, settings.seed);
   plan.format.weighted = listing.weighted;
   plan.listing = std::move(listing);
-  plan.ids.resize(plan.splits.size());
-  std::iota(plan.ids.begin(), plan.ids.end(), 0);
   SplitMembers members(split_before);
-  for (const std::int64_t id : plan.ids) {
-    const std::string& split = plan.splits[static_cast<std::size_t>(id)];
-    if (!split.empty()) members[split].push_back(id);
+  for (std::size_t number = 0; number < plan.splits.size(); ++number) {
+    const SharedText& split = plan.splits[number];
+    if (!split.empty()) members[split].push_back(static_cast<std::int64_t>(number));
   }
   if (!members.contains("train") && !plan.listing.classes.empty())
     throw Error("no image to train on", settings.input.string(), "check --input and --folder-as");
@@ -162,10 +159,10 @@ Plan make_added_plan(Listing listing, const PackSettings& settings, const Manife
     if (!old) numbers.push_back(std::ssize(plan.ids));
     if (!old) fresh.push_back(candidate);
     plan.ids.push_back(old ? row->second : std::ssize(rows) + std::ssize(fresh) - 1);
-    plan.splits.push_back(old ? rows[static_cast<std::size_t>(row->second)].split : "");
+    plan.splits.push_back(old ? rows[static_cast<std::size_t>(row->second)].split : SharedText());
   }
   const SplitShares shares = open_shares(plan.listing.candidates, settings.shares);
-  const std::vector<std::string> splits = assign_splits(fresh, shares, settings.seed, counts_of(rows));
+  const std::vector<SharedText> splits = assign_splits(fresh, shares, settings.seed, counts_of(rows));
   SplitMembers members(split_before);
   for (std::size_t i = 0; i < splits.size(); ++i) {
     plan.splits[static_cast<std::size_t>(numbers[i])] = splits[i];
@@ -201,7 +198,7 @@ std::string shard_digest(const Plan& plan, const ShardPlan& shard, const PackSet
   digest.add(settings.seed).add(settings.classes);  // of generated pictures
   for (const std::int64_t number : shard.candidates) {
     const Candidate& candidate = plan.listing.candidates[static_cast<std::size_t>(number)];
-    digest.add(plan.ids[static_cast<std::size_t>(number)]).add(candidate.path).add(candidate.modified);
+    digest.add(plan.id_of(number)).add(candidate.path).add(candidate.modified);
     digest.add(candidate.bytes).add(candidate.label).add(candidate.weight);
   }
   return digest.hex();

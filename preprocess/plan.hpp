@@ -4,7 +4,8 @@
 // A shard is a run of candidates of one split, as many as its raw bytes allow. A candidate that turns out to be damaged
 // is left out of its shard and moves no other image, whose ids are row numbers of images.h5: so one pass over the
 // images is enough, each shard is decoded for itself, and any number of ranks and threads writes the same bytes. Shards
-// differ a little in their counts instead. Memory: the listing, and some 60 bytes a candidate.
+// differ a little in their counts instead. Memory: the listing, and some 30 bytes a candidate while the plan is made, 8
+// from then on (16 with --add), on every rank.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -25,11 +26,13 @@ struct ShardPlan {
 
 struct Plan {
   Listing listing;
-  std::vector<std::string> splits;  ///< [candidate]; empty on other ranks than 0, and once the table has them
-  std::vector<std::int64_t> ids;    ///< [candidate]
-  ShardFormat format;               ///< raw until choose_store() says otherwise
-  std::vector<ShardPlan> shards;    ///< train first, then validation, test and others by name
+  std::vector<SharedText> splits;  ///< [candidate]; empty on other ranks than 0, and once the table has them
+  std::vector<std::int64_t> ids;   ///< [candidate]; empty: their numbers are their ids
+  ShardFormat format;              ///< raw until choose_store() says otherwise
+  std::vector<ShardPlan> shards;   ///< train first, then validation, test and others by name
 
+  /// Of candidate `number`: its row of images.h5.
+  std::int64_t id_of(std::int64_t number) const { return ids.empty() ? number : ids[static_cast<std::size_t>(number)]; }
   /// Images of all shards.
   std::int64_t images() const;
   /// Bytes that these shards and the table will need on disk, a little more than less; of JPEG files, a guess.
@@ -43,9 +46,9 @@ struct Plan {
 /// Errors: no image to train on; of unlabelled sources, no image at all.
 Plan make_plan(Listing listing, const PackSettings& settings);
 
-/// What --add will pack: the candidates that `rows` do not have, in shards numbered behind those of `before`, their ids behind
-/// the rows. Splits that the source gives are kept; the others are cut by the rule of split.hpp, so that
-/// old and new images together have the shares. `listing`: its labels are those of `before`, see with_labels_of().
+/// What --add will pack: the candidates that `rows` do not have, in shards numbered behind those of `before`, their ids
+/// behind the rows. Splits that the source gives are kept; the others are cut by the rule of split.hpp, so that old and
+/// new images together have the shares. `listing`: its labels are those of `before`, see with_labels_of().
 Plan make_added_plan(Listing listing, const PackSettings& settings, const Manifest& before,
                      const std::vector<ImageRow>& rows);
 

@@ -2,7 +2,7 @@
 //
 // Images are known by their path. One counts as changed if its class, its given split or its refusal differ, or if its
 // file was written since or has another size, and now holds other bytes: it is read only then. Where it could not be
-// read before, it must fail in the same words. Memory: some 100 bytes an image.
+// read before, it must fail in the same words. Memory: some 60 bytes an image.
 #pragma once
 #include <map>
 #include <string>

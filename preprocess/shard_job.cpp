@@ -117,7 +117,7 @@ std::unique_ptr<ShardWriter> write_shard(const std::filesystem::path& folder, co
   for (std::size_t at = 0; at < shard.candidates.size(); ++at) {
     if (!decoded.outcomes[at].refusal.empty()) continue;
     const auto number = static_cast<std::size_t>(shard.candidates[at]);
-    index.add(plan.listing.candidates[number].label, plan.ids[number]);
+    index.add(plan.listing.candidates[number].label, plan.id_of(shard.candidates[at]));
     if (plan.format.weighted) index.weights.push_back(plan.listing.candidates[number].weight);
     if (!raw) index.ends.push_back(index.ends.back() + std::ssize(decoded.files[at]));
   }

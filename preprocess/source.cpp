@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "preprocess/cifar.hpp"
 #include "preprocess/class_folders.hpp"
@@ -11,59 +12,111 @@
 #include "preprocess/idx.hpp"
 #include "preprocess/image_files.hpp"
 #include "preprocess/image_folder.hpp"
+#include "preprocess/packed_numbers.hpp"
 
 namespace lockstep::preprocess {
 
+namespace {
+
+using Json = nlohmann::json;
+
+template <typename Field>
+Json column(const std::vector<Candidate>& candidates, Field Candidate::*field) {
+  std::vector<Field> values;
+  values.reserve(candidates.size());
+  for (const Candidate& candidate : candidates) values.push_back(candidate.*field);
+  return packed(values);
+}
+
+template <typename Field>
+void set_column(std::vector<Candidate>& candidates, Field Candidate::*field, const Json& column) {
+  const auto values = unpacked<Field>(column);
+  for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i].*field = values.at(i);
+}
+
+/// Texts that many candidates share: each of them once, and its number for each candidate.
+Json shared_column(const std::vector<Candidate>& candidates, SharedText Candidate::*field) {
+  std::map<SharedText, std::uint32_t> known;
+  std::vector<std::string> texts;
+  std::vector<std::uint32_t> numbers;
+  numbers.reserve(candidates.size());
+  for (const Candidate& candidate : candidates) {
+    const auto [text, fresh] = known.try_emplace(candidate.*field, static_cast<std::uint32_t>(texts.size()));
+    if (fresh) texts.push_back(text->first);
+    numbers.push_back(text->second);
+  }
+  return {{"texts", texts}, {"numbers", packed(numbers)}};
+}
+
+void set_shared_column(std::vector<Candidate>& candidates, SharedText Candidate::*field, const Json& column) {
+  const auto texts = column.at("texts").get<std::vector<std::string>>();
+  const std::vector<SharedText> shared(texts.begin(), texts.end());
+  const auto numbers = unpacked<std::uint32_t>(column.at("numbers"));
+  for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i].*field = shared.at(numbers.at(i));
+}
+
+/// All paths in one text, and the length of each.
+Json path_column(const std::vector<Candidate>& candidates) {
+  std::string all;
+  std::vector<std::uint32_t> lengths;
+  lengths.reserve(candidates.size());
+  for (const Candidate& candidate : candidates) {
+    all += candidate.path;
+    lengths.push_back(static_cast<std::uint32_t>(candidate.path.view().size()));
+  }
+  return {{"text", std::move(all)}, {"lengths", packed(lengths)}};
+}
+
+std::vector<Candidate> candidates_of_paths(const Json& column) {
+  const auto lengths = unpacked<std::uint32_t>(column.at("lengths"));
+  std::string_view rest = column.at("text").get_ref<const std::string&>();
+  std::vector<Candidate> candidates(lengths.size());
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    candidates[i].path = rest.substr(0, lengths[i]);
+    rest.remove_prefix(candidates[i].path.view().size());
+  }
+  return candidates;
+}
+
+}  // namespace
+
 // Paths are byte strings that need not be UTF-8: CBOR strings pass through nlohmann's library unchecked.
 std::string Listing::to_bytes() const {
-  std::vector<std::string> paths, splits, refusals;
-  std::vector<std::int32_t> labels;
-  std::vector<float> weights;  // empty where there are none
-  std::vector<std::int64_t> times, sizes;
-  nlohmann::json duplicates = nlohmann::json::array();  // [candidate, duplicate_of], few
-  for (const Candidate& candidate : candidates) {
-    paths.push_back(candidate.path);
-    splits.push_back(candidate.given_split);
-    refusals.push_back(candidate.refusal);
-    labels.push_back(candidate.label);
-    times.push_back(candidate.modified);
-    sizes.push_back(candidate.bytes);
-    if (weighted) weights.push_back(candidate.weight);
-    if (candidate.duplicate_of >= 0) duplicates.push_back({paths.size() - 1, candidate.duplicate_of});
-  }
-  const nlohmann::json root = {
-      {"classes", classes}, {"height", height}, {"width", width},          {"notes", notes},   {"decided", decided},
-      {"paths", paths},     {"splits", splits}, {"refusals", refusals},    {"labels", labels}, {"weights", weights},
-      {"times", times},     {"sizes", sizes},   {"duplicates", duplicates}};
+  Json root = {{"classes", classes},
+               {"height", height},
+               {"width", width},
+               {"notes", notes},
+               {"decided", decided},
+               {"duplicates", duplicate_of},
+               {"paths", path_column(candidates)},
+               {"splits", shared_column(candidates, &Candidate::given_split)},
+               {"refusals", shared_column(candidates, &Candidate::refusal)},
+               {"labels", column(candidates, &Candidate::label)},
+               {"times", column(candidates, &Candidate::modified)},
+               {"sizes", column(candidates, &Candidate::bytes)}};
+  if (weighted) root["weights"] = column(candidates, &Candidate::weight);
   std::string bytes;
-  nlohmann::json::to_cbor(root, bytes);
+  Json::to_cbor(root, bytes);
   return bytes;
 }
 
 Listing Listing::from_bytes(const std::string& bytes) {
-  const nlohmann::json root = nlohmann::json::from_cbor(bytes);
+  const Json root = Json::from_cbor(bytes);
   Listing listing;
   listing.classes = root.at("classes").get<std::vector<std::string>>();
   listing.height = root.at("height").get<std::int64_t>();
   listing.width = root.at("width").get<std::int64_t>();
   listing.notes = root.at("notes").get<std::vector<std::string>>();
   listing.decided = root.at("decided").get<std::map<std::string, std::string>>();
-  const nlohmann::json& paths = root.at("paths");
-  listing.weighted = !root.at("weights").empty();
-  listing.candidates.resize(paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    listing.candidates[i] = {paths[i].get<std::string>(),
-                             root["splits"][i].get<std::string>(),
-                             root["refusals"][i].get<std::string>(),
-                             root["labels"][i].get<std::int32_t>(),
-                             1,
-                             root["times"][i].get<std::int64_t>(),
-                             root["sizes"][i].get<std::int64_t>(),
-                             -1};
-    if (listing.weighted) listing.candidates[i].weight = root["weights"][i].get<float>();
-  }
-  for (const nlohmann::json& pair : root.at("duplicates"))
-    listing.candidates.at(pair[0].get<std::size_t>()).duplicate_of = pair[1].get<std::int64_t>();
+  listing.duplicate_of = root.at("duplicates").get<std::map<std::int64_t, std::int64_t>>();
+  listing.candidates = candidates_of_paths(root.at("paths"));
+  set_shared_column(listing.candidates, &Candidate::given_split, root.at("splits"));
+  set_shared_column(listing.candidates, &Candidate::refusal, root.at("refusals"));
+  set_column(listing.candidates, &Candidate::label, root.at("labels"));
+  set_column(listing.candidates, &Candidate::modified, root.at("times"));
+  set_column(listing.candidates, &Candidate::bytes, root.at("sizes"));
+  listing.weighted = root.contains("weights");
+  if (listing.weighted) set_column(listing.candidates, &Candidate::weight, root.at("weights"));
   return listing;
 }
 

@@ -11,24 +11,24 @@
 #include <string>
 #include <vector>
 
+#include "lockstep/core/shared_text.hpp"
 #include "preprocess/decode.hpp"
 #include "preprocess/picture.hpp"
 #include "preprocess/settings.hpp"
 
 namespace lockstep::preprocess {
 
+/// 48 bytes and the path; sources let its other texts share theirs.
 struct Candidate {
-  std::string path;         ///< relative to the input, or a name such as "generated:17"
-  std::string given_split;  ///< the split the source puts it into; empty: to be assigned
-  std::string refusal;      ///< not empty: known to be no image from its name alone
+  SharedText path;          ///< relative to the input, or a name such as "generated:17"
+  SharedText given_split;   ///< the split the source puts it into; empty: to be assigned
+  SharedText refusal;       ///< not empty: known to be no image from its name alone
   std::int32_t label = -1;  ///< index into Listing::classes, −1 where unknown
   float weight = 1;         ///< for sampling, finite, >= 0; counts where Listing::weighted
   /// When its file was changed last, in nanoseconds since 1970; 0: not asked yet, or it has no file.
   std::int64_t modified = 0;
   /// Bytes of its file; 0: not asked yet, or it has none of its own.
   std::int64_t bytes = 0;
-  /// The candidate whose bytes it has, if it is left out for that (and so refused); −1: it is not.
-  std::int64_t duplicate_of = -1;
   bool operator==(const Candidate&) const = default;
 };
 
@@ -37,10 +37,12 @@ struct Listing {
   std::vector<Candidate> candidates;   ///< [id], in the source's order: that of the bytes of paths, or of the file
   std::int64_t height = 0, width = 0;  ///< the source's own size if all its images share one, else 0
   bool weighted = false;               ///< whether the source gave weights
-  std::vector<std::string> notes;      ///< what the source found and decided by itself, sentences for a person
+  /// Candidates that are left out, and so refused, for having the bytes of another one → that one.
+  std::map<std::int64_t, std::int64_t> duplicate_of;
+  std::vector<std::string> notes;              ///< what the source found and decided by itself, sentences for a person
   std::map<std::string, std::string> decided;  ///< the same as settings, for the manifest
 
-  /// Bytes for World::broadcast, and back.
+  /// Bytes for World::broadcast, and back: columns, some 30 bytes a candidate and its path.
   std::string to_bytes() const;
   static Listing from_bytes(const std::string& bytes);
   bool operator==(const Listing&) const = default;

@@ -40,7 +40,7 @@ struct ClassMembers {
 
 /// A split that is cut, of the images in the splits `of`, itself among them; `rest` are the others.
 struct Cut {
-  std::string name;
+  SharedText name;
   double share = 0;
   std::vector<std::string> of, rest;
   std::int64_t keep = 1;  // images of a class that stay in the rest
@@ -49,7 +49,7 @@ struct Cut {
 /// Takes a share of every class, from the back of its shuffled members. Of classes of three images or more (`sizes`),
 /// at least one is taken and `keep` stay; of smaller ones, one stays.
 void take(std::vector<ClassMembers>& classes, const std::vector<std::int64_t>& sizes, const Cut& cut,
-          std::vector<std::string>& splits) {
+          std::vector<SharedText>& splits) {
   if (cut.share <= 0) return;
   std::vector<std::int64_t> wholes;
   for (const ClassMembers& one : classes) wholes.push_back(one.size(cut.of));
@@ -87,9 +87,10 @@ std::vector<std::int64_t> apportion(const std::vector<std::int64_t>& sizes, doub
   return counts;
 }
 
-std::vector<std::string> assign_splits(std::span<const Candidate> candidates, const SplitShares& shares,
-                                       std::uint64_t seed, const SplitCounts& there) {
-  std::vector<std::string> splits(candidates.size());
+std::vector<SharedText> assign_splits(std::span<const Candidate> candidates, const SplitShares& shares,
+                                      std::uint64_t seed, const SplitCounts& there) {
+  const SharedText train("train");
+  std::vector<SharedText> splits(candidates.size());
   std::map<std::int32_t, Members> training;  // label → ids
   bool given_validation = false, given_test = false;
   for (std::size_t id = 0; id < candidates.size(); ++id) {
@@ -97,8 +98,8 @@ std::vector<std::string> assign_splits(std::span<const Candidate> candidates, co
     if (!candidate.refusal.empty()) continue;
     given_validation |= candidate.given_split == "validation";
     given_test |= candidate.given_split == "test";
-    splits[id] = candidate.given_split.empty() ? "train" : candidate.given_split;
-    if (splits[id] == "train") training[candidate.label].push_back(id);
+    splits[id] = candidate.given_split.empty() ? train : candidate.given_split;
+    if (splits[id] == train) training[candidate.label].push_back(id);
   }
   const bool cut_validation = !given_validation && shares.validation > 0;
   const bool cut_test = !given_test && !given_validation && shares.test > 0;

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "lockstep/core/shared_text.hpp"
+
 namespace lockstep::preprocess {
 
 struct Candidate;
@@ -25,10 +27,11 @@ struct SplitShares {
 /// Label → split → images that a data set has already.
 using SplitCounts = std::map<std::int32_t, std::map<std::string, std::int64_t>>;
 
-/// Name of the split of each candidate, [id]; empty for refused ones. With images `there` already, the candidates
-/// are handed out so that both together come as near to the rules above as they can, since those there stay.
-std::vector<std::string> assign_splits(std::span<const Candidate> candidates, const SplitShares& shares,
-                                       std::uint64_t seed, const SplitCounts& there = {});
+/// Name of the split of each candidate, [id], one text a split; empty for refused ones. With images `there` already,
+/// the candidates are handed out so that both together come as near to the rules above as they can, since those there
+/// stay.
+std::vector<SharedText> assign_splits(std::span<const Candidate> candidates, const SplitShares& shares,
+                                      std::uint64_t seed, const SplitCounts& there = {});
 
 /// Hands out `share` of all items over groups of `sizes` items: floors first, then by the largest remainder, ties to
 /// the earlier group. The sum is `share` of all, rounded to the nearest.

@@ -113,7 +113,7 @@ class TableChecker {
     }
     met_.assign(rows_.size(), false);
     std::map<std::string, std::int64_t> counts;
-    for (const ImageRow& row : rows_) ++counts[row.status];
+    for (const ImageRow& row : rows_) ++counts[std::string(name_of(row.status))];
     if (counts != manifest_.status_counts) add(image_table_name, "other counts of images by status than the manifest");
     bool all_opened = true;
     for (const ShardTask& task : tasks_of(manifest_)) all_opened = check(task) && all_opened;
@@ -143,14 +143,14 @@ class TableChecker {
     if (met_[at]) return fmt::format("id {} for the second time", id);
     met_[at] = true;
     const ImageRow& row = rows_[at];
-    if (row.status == status_ok && row.split == split && row.label == label) return "";
+    if (row.status == ImageStatus::ok && row.split == split && row.label == label) return "";
     return fmt::format("id {} is in {} with label {}, {} says {} ({}) with label {}", id, split, label,
-                       image_table_name, row.split, row.status, row.label);
+                       image_table_name, row.split, name_of(row.status), row.label);
   }
 
   void find_missing() {
     for (std::size_t id = 0; id < rows_.size(); ++id) {
-      if (met_[id] || rows_[id].status != status_ok) continue;
+      if (met_[id] || rows_[id].status != ImageStatus::ok) continue;
       add(image_table_name, fmt::format("image {} ({}) is in no shard", id, rows_[id].path));
       return;
     }

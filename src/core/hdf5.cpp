@@ -330,18 +330,23 @@ std::vector<float> File::read_float32(const std::string& name) const {
   return read_numbers<float>(name, Element::float32);
 }
 
-std::vector<std::string> File::read_texts(const std::string& name) const {
+std::size_t File::text_count(const std::string& name) const {
   const std::string where = where_ + ":/" + name;
   const Handle data = open_data_set(handle_.id(), name, where_);
   const Handle found(check(H5Dget_type(data.id()), "cannot read a type", where), H5Tclose);
   if (H5Tis_variable_str(found.id()) <= 0) {
     throw Error("elements are not strings", where, "the file is damaged or of another kind: pack it again");
   }
-  const std::size_t count = checked_length(handle_.id(), data, text_reference_bytes, where);
-  if (count == 0) return {};
-  const auto offset = block_offset(data, where);
+  return checked_length(handle_.id(), data, text_reference_bytes, where);
+}
+
+void File::read_texts(const std::string& name, const std::function<void(std::size_t, std::string_view)>& visit) const {
+  const std::size_t count = text_count(name);
+  if (count == 0) return;
+  const std::string where = where_ + ":/" + name;
+  const auto offset = block_offset(open_data_set(handle_.id(), name, where_), where);
   if (!offset) throw Error("chunked or compressed strings", where, "pack the data set again");
-  return read_texts_at(RandomAccessFile(where_), *offset, count);
+  read_texts_at(RandomAccessFile(where_), *offset, count, visit);
 }
 
 std::int32_t File::read_attribute(const std::string& name) const {

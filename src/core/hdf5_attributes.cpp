@@ -4,6 +4,7 @@
 #include <cstring>
 #include <deque>
 #include <span>
+#include <string_view>
 
 #include "core/hdf5_texts.hpp"
 #include "lockstep/core/error.hpp"
@@ -187,9 +188,12 @@ std::vector<std::string> texts_of(const AttributeParts& attribute, const RandomA
     throw Error("attribute " + attribute.name + " does not hold strings", file.path().string(),
                 "give a file of the expected kind, or write it again");
   if (count > attribute.room / size) fail("an attribute that is longer than its message", file);
-  if (variable) return read_texts_at(file, attribute.offset, count);
-  const Block block = read_block(file, attribute.offset, count * size);
   std::vector<std::string> texts;
+  if (variable) {
+    read_texts_at(file, attribute.offset, count, [&](std::size_t, std::string_view text) { texts.emplace_back(text); });
+    return texts;
+  }
+  const Block block = read_block(file, attribute.offset, count * size);
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto begin = block.bytes.begin() + static_cast<std::ptrdiff_t>(i * size);
     const auto end = std::find(begin, begin + static_cast<std::ptrdiff_t>(size), 0);

@@ -1,6 +1,5 @@
 #include "core/hdf5_texts.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -58,7 +57,7 @@ class Collection {
     }
   }
 
-  std::string text(std::uint32_t number, std::uint32_t length, const RandomAccessFile& file) const {
+  std::string_view text(std::uint32_t number, std::uint32_t length, const RandomAccessFile& file) const {
     const auto object = objects_.find(number);
     if (object == objects_.end() || length > object->second.size()) fail("a text that is not in its heap", file);
     return {reinterpret_cast<const char*>(object->second.data()), length};
@@ -73,23 +72,24 @@ class Collection {
 
 }  // namespace
 
-std::vector<std::string> read_texts_at(const RandomAccessFile& file, std::uint64_t offset, std::size_t count) {
+void read_texts_at(const RandomAccessFile& file, std::uint64_t offset, std::size_t count,
+                   const std::function<void(std::size_t, std::string_view)>& visit) {
   if (count > file.size() / text_reference_bytes) fail("more of them than the file has bytes for", file);
   const std::vector<std::uint8_t> references = read_block(file, offset, count * text_reference_bytes);
-  std::vector<std::string> texts(count);
   std::optional<Collection> heap;  // texts lie in the order in which they were written
   std::uint64_t heap_address = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto length = number_at<std::uint32_t>(references, i * text_reference_bytes);
     const auto address = number_at<std::uint64_t>(references, i * text_reference_bytes + 4);
     const auto number = number_at<std::uint32_t>(references, i * text_reference_bytes + 12);
-    if (length == 0) continue;
-    if (!heap || address != heap_address) heap.emplace(file, address);
-    heap_address = address;
-    texts[i] = heap->text(number, length, file);
-    texts[i].resize(std::min(texts[i].size(), texts[i].find('\0')));  // as the library ends them
+    std::string_view text;
+    if (length > 0) {
+      if (!heap || address != heap_address) heap.emplace(file, address);
+      heap_address = address;
+      text = heap->text(number, length, file);
+    }
+    visit(i, text.substr(0, text.find('\0')));  // as the library ends them
   }
-  return texts;
 }
 
 }  // namespace lockstep::hdf5

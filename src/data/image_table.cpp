@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <type_traits>
 
@@ -21,10 +22,11 @@ std::vector<Field> column(const std::vector<ImageRow>& rows, Field ImageRow::*fi
   return values;
 }
 
-std::vector<const char*> texts(const std::vector<ImageRow>& rows, std::string ImageRow::*field) {
+template <typename Text>
+std::vector<const char*> texts(const std::vector<ImageRow>& rows, const Text& text_of) {
   std::vector<const char*> values;
   values.reserve(rows.size());
-  for (const ImageRow& row : rows) values.push_back((row.*field).c_str());
+  for (const ImageRow& row : rows) values.push_back(text_of(row));
   return values;
 }
 
@@ -34,13 +36,27 @@ void check_count(std::size_t expected, std::size_t found, const std::string& whe
               "the table is damaged: pack the data set again");
 }
 
-/// Sets `field` of every row; the first column read decides how many rows there are.
 template <typename Field>
-void set_column(std::vector<ImageRow>& rows, bool first, Field ImageRow::*field, std::vector<Field> values,
+void set_column(std::vector<ImageRow>& rows, Field ImageRow::*field, const std::vector<Field>& values,
                 const std::string& where) {
-  if (first) rows.resize(values.size());
   check_count(rows.size(), values.size(), where);
-  for (std::size_t row = 0; row < rows.size(); ++row) rows[row].*field = std::move(values[row]);
+  for (std::size_t row = 0; row < rows.size(); ++row) rows[row].*field = values[row];
+}
+
+/// `set(row, text)` for every row.
+template <typename Set>
+void set_texts(std::vector<ImageRow>& rows, const hdf5::File& table, const char* name, const Set& set,
+               const std::string& where) {
+  check_count(rows.size(), table.text_count(name), where);
+  table.read_texts(name, [&](std::size_t row, std::string_view text) { set(rows[row], text); });
+}
+
+ImageStatus status_of(std::string_view name, const std::string& where) {
+  for (const ImageStatus status : {ImageStatus::ok, ImageStatus::refused, ImageStatus::duplicate}) {
+    if (name == name_of(status)) return status;
+  }
+  throw Error(fmt::format("an image of status '{}'", name), where,
+              "the table is damaged, or of a later version: pack the data set again");
 }
 
 /// The fingerprint's numbers one by one: `visit(name, value of a fingerprint)`, in the order of the columns. The
@@ -99,16 +115,21 @@ void read_fingerprints(const hdf5::File& table, std::vector<ImageRow>& rows, con
 
 }  // namespace
 
+std::string_view name_of(ImageStatus status) {
+  constexpr std::array<std::string_view, 3> names = {"ok", "refused", "duplicate"};  // [ImageStatus], ended by zeros
+  return names[static_cast<std::size_t>(status)];
+}
+
 void write_image_table(const std::filesystem::path& file, const std::vector<ImageRow>& rows) {
   PartialFile partial(file);
   hdf5::File table = hdf5::File::create(partial.path(), file.string());
-  table.write("path", texts(rows, &ImageRow::path));
-  table.write("split", texts(rows, &ImageRow::split));
+  table.write("path", texts(rows, [](const ImageRow& row) { return row.path.c_str(); }));
+  table.write("split", texts(rows, [](const ImageRow& row) { return row.split.c_str(); }));
   table.write("label", column(rows, &ImageRow::label));
   table.write("width", column(rows, &ImageRow::width));
   table.write("height", column(rows, &ImageRow::height));
-  table.write("status", texts(rows, &ImageRow::status));
-  table.write("reason", texts(rows, &ImageRow::reason));
+  table.write("status", texts(rows, [](const ImageRow& row) { return name_of(row.status).data(); }));
+  table.write("reason", texts(rows, [](const ImageRow& row) { return row.reason.c_str(); }));
   write_fingerprints(table, rows);
   table.write("modified", column(rows, &ImageRow::modified));
   table.close();
@@ -118,16 +139,21 @@ void write_image_table(const std::filesystem::path& file, const std::vector<Imag
 std::vector<ImageRow> read_image_table(const std::filesystem::path& file, std::int64_t most) {
   const hdf5::File table = hdf5::File::open(file);
   const std::string where = file.string();
-  std::vector<ImageRow> rows;
-  set_column(rows, true, &ImageRow::path, table.read_texts("path"), where);
-  set_column(rows, false, &ImageRow::split, table.read_texts("split"), where);
-  set_column(rows, false, &ImageRow::label, table.read_int32("label"), where);
-  set_column(rows, false, &ImageRow::width, table.read_int32("width"), where);
-  set_column(rows, false, &ImageRow::height, table.read_int32("height"), where);
-  set_column(rows, false, &ImageRow::status, table.read_texts("status"), where);
-  set_column(rows, false, &ImageRow::reason, table.read_texts("reason"), where);
+  std::vector<ImageRow> rows(table.text_count("path"));
+  SharedTexts shared;
+  const auto set_path = [](ImageRow& row, std::string_view text) { row.path = text; };
+  const auto set_split = [&](ImageRow& row, std::string_view text) { row.split = shared(text); };
+  const auto set_status = [&](ImageRow& row, std::string_view text) { row.status = status_of(text, where); };
+  const auto set_reason = [&](ImageRow& row, std::string_view text) { row.reason = shared(text); };
+  set_texts(rows, table, "path", set_path, where);
+  set_texts(rows, table, "split", set_split, where);
+  set_column(rows, &ImageRow::label, table.read_int32("label"), where);
+  set_column(rows, &ImageRow::width, table.read_int32("width"), where);
+  set_column(rows, &ImageRow::height, table.read_int32("height"), where);
+  set_texts(rows, table, "status", set_status, where);
+  set_texts(rows, table, "reason", set_reason, where);
   if (table.has("content")) read_fingerprints(table, rows, where);
-  if (table.has("modified")) set_column(rows, false, &ImageRow::modified, table.read_int64("modified"), where);
+  if (table.has("modified")) set_column(rows, &ImageRow::modified, table.read_int64("modified"), where);
   if (std::ssize(rows) > most) rows.resize(static_cast<std::size_t>(most));
   return rows;
 }

@@ -23,7 +23,8 @@ class ImageTableTest : public ::testing::Test {
     for (int i = 0; i < count; ++i) {
       const bool good = i % 3 != 0;
       rows.push_back({"class " + std::to_string(i % 7) + "/\u00fcber-" + std::to_string(i) + ".jpg",
-                      good ? "train" : "", i % 7, i * 10, i, good ? "ok" : "refused", good ? "" : "cut short"});
+                      good ? "train" : "", i % 7, i * 10, i, good ? ImageStatus::ok : ImageStatus::refused,
+                      good ? "" : "cut short"});
       if (good) rows.back().fingerprint = fingerprint(i);
     }
     return rows;
@@ -54,19 +55,49 @@ TEST_F(ImageTableTest, RoundTripOfManyAndOfNone) {
 
 TEST_F(ImageTableTest, TablesWithoutFingerprintsAreRead) {
   hdf5::File old = hdf5::File::create(folder_ / "old.h5");
-  for (const char* name : {"path", "split", "status", "reason"}) old.write(name, std::vector{"x", "y"});
+  for (const char* name : {"path", "split", "reason"}) old.write(name, std::vector{"x", "y"});
+  old.write("status", std::vector{"ok", "duplicate"});
   for (const char* name : {"label", "width", "height"}) old.write(name, std::vector<std::int32_t>{1, 2});
   old.close();
   const auto read = read_image_table(folder_ / "old.h5");
   ASSERT_EQ(read.size(), 2u);
-  EXPECT_EQ(read[1], (ImageRow{"y", "y", 2, 2, 2, "y", "y", {}, 0}));
+  EXPECT_EQ(read[1], (ImageRow{"y", "y", 2, 2, 2, ImageStatus::duplicate, "y", {}, 0}));
   EXPECT_FALSE(read[1].fingerprint.taken());
+}
+
+TEST_F(ImageTableTest, UnknownStatusesAndColumnsOfOtherLengthsAreErrors) {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> cases = {
+      {{"ok", "lost"}, "status 'lost'"},
+      {{"ok"}, "columns of 2 and 1 rows"},
+      {{"ok", "ok", "ok"}, "columns of 2 and 3"}};
+  for (const auto& [statuses, message] : cases) {
+    hdf5::File table = hdf5::File::create(folder_ / "odd.h5");
+    for (const char* name : {"path", "split", "reason"}) table.write(name, std::vector{"x", "y"});
+    for (const char* name : {"label", "width", "height"}) table.write(name, std::vector<std::int32_t>{1, 2});
+    table.write("status", statuses);
+    table.close();
+    try {
+      read_image_table(folder_ / "odd.h5");
+      ADD_FAILURE() << message;
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find(message), std::string::npos) << error.message();
+    }
+  }
+}
+
+TEST_F(ImageTableTest, RowsShareEqualSplitsAndReasons) {
+  static_assert(sizeof(ImageRow) == 112);
+  write_image_table(folder_ / "a.h5", rows(20));
+  const std::vector<ImageRow> read = read_image_table(folder_ / "a.h5");
+  EXPECT_EQ(read[1].split.view().data(), read[2].split.view().data());
+  EXPECT_EQ(read[0].reason.view().data(), read[3].reason.view().data());
 }
 
 TEST_F(ImageTableTest, AFingerprintWithoutAllItsNumbersIsAnError) {
   for (const std::vector<std::int64_t>& bytes : {std::vector<std::int64_t>{1, 2}, std::vector<std::int64_t>{1}}) {
     hdf5::File table = hdf5::File::create(folder_ / "odd.h5");
-    for (const char* name : {"path", "split", "status", "reason"}) table.write(name, std::vector{"x", "y"});
+    for (const char* name : {"path", "split", "reason"}) table.write(name, std::vector{"x", "y"});
+    table.write("status", std::vector{"ok", "ok"});
     for (const char* name : {"label", "width", "height"}) table.write(name, std::vector<std::int32_t>{1, 2});
     table.write("content", std::vector<std::int64_t>{1, 2});
     table.write("bytes", bytes);

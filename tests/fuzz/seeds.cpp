@@ -131,8 +131,7 @@ void add_hdf5(Seeds& seeds) {
       const std::string image = store == Store::raw ? std::string(60, 'p') : jpeg;
       ShardIndex index{{-1, 0, 1}, {10, 11, 12}, {}, {0}};
       if (weighted) index.weights.assign(3, 0.5f);
-      for (int i = 0; store == Store::jpeg && i < 3; ++i)
-        index.ends.push_back(index.ends.back() + std::ssize(image));
+      for (int i = 0; store == Store::jpeg && i < 3; ++i) index.ends.push_back(index.ends.back() + std::ssize(image));
       ShardWriter writer(file, index, {{4, 5, 3}, store, weighted});
       for (int i = 0; i < 3; ++i) writer.add({reinterpret_cast<const std::uint8_t*>(image.data()), image.size()});
       writer.finish();
@@ -143,7 +142,7 @@ void add_hdf5(Seeds& seeds) {
   }
   for (const std::size_t rows : {0u, 3u}) {
     const fs::path file = seeds.scratch("images.h5");
-    write_image_table(file, std::vector<ImageRow>(rows, {"a/1.jpg", "train", 0, 20, 30, status_ok, "", {}}));
+    write_image_table(file, std::vector<ImageRow>(rows, {"a/1.jpg", "train", 0, 20, 30, ImageStatus::ok, "", {}}));
     seeds.add("image_table", read_file(file));
     fs::remove(file);
   }

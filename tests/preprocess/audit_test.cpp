@@ -33,7 +33,7 @@ class AuditTest : public ::testing::Test {
     print.least = {0, 1, 2};
     print.most = {200, 201, 202};
     print.contrast = 40;
-    rows_.push_back({std::to_string(number - 1) + ".jpg", split, label, 200, 150, status_ok, "", print});
+    rows_.push_back({std::to_string(number - 1) + ".jpg", split, label, 200, 150, ImageStatus::ok, "", print});
     return rows_.back();
   }
   void make_alike(std::size_t a, std::size_t b, std::uint64_t other_bits = 0xF) {
@@ -136,7 +136,7 @@ TEST_F(AuditTest, PoorPicturesAreNotNearButMayBeTheSame) {
 }
 
 TEST_F(AuditTest, LeftOutDuplicatesTellOfConflictsAlone) {
-  rows_[3] = {"3.jpg", "", rows_[0].label, 0, 0, status_duplicate, "the same bytes as 0.jpg", {}};
+  rows_[3] = {"3.jpg", "", rows_[0].label, 0, 0, ImageStatus::duplicate, "the same bytes as 0.jpg", {}};
   rows_[3].fingerprint.bytes = rows_[0].fingerprint.bytes;
   rows_[3].fingerprint.content = rows_[0].fingerprint.content;
   Audit found = run();
@@ -154,7 +154,7 @@ TEST_F(AuditTest, LeftOutDuplicatesTellOfConflictsAlone) {
 
 TEST_F(AuditTest, RefusedFilesByReasonMostFrequentFirst) {
   const auto refuse = [&](std::size_t id, const char* reason) {
-    rows_[id] = {rows_[id].path, "", 0, 0, 0, status_refused, reason, {}};
+    rows_[id] = {rows_[id].path, "", 0, 0, 0, ImageStatus::refused, reason, {}};
   };
   refuse(1, "cut short");
   refuse(3, "empty");

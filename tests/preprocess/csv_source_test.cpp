@@ -1,5 +1,6 @@
 #include "preprocess/csv_source.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "preprocess/image_index.hpp"
@@ -26,7 +27,8 @@ class CsvSourceTest : public ::testing::Test {
   }
   static Names splits(const Listing& listing) {
     Names found;
-    for (const Candidate& candidate : listing.candidates) found.push_back(candidate.path + "→" + candidate.given_split);
+    for (const Candidate& candidate : listing.candidates)
+      found.push_back(fmt::format("{}→{}", candidate.path, candidate.given_split));
     return found;
   }
   static bool notes(const Listing& listing, const std::string& part) {

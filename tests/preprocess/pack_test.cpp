@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,7 +25,8 @@ TEST_F(PackTest, MakesAWholeDataSet) {
   EXPECT_EQ(manifest.split("train").class_counts, (std::vector<std::int64_t>{7, 7}));
   const auto rows = read_image_table(folder_ / "out/images.h5");
   ASSERT_EQ(rows.size(), 20u);
-  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, "ok", "", rows[3].fingerprint, rows[3].modified}));
+  EXPECT_EQ(rows[3], (ImageRow{"a/3.png", rows[3].split, 0, 23, 30, ImageStatus::ok, "", rows[3].fingerprint,
+                               rows[3].modified}));
   EXPECT_EQ(rows[3].fingerprint.bytes, static_cast<std::int64_t>(fs::file_size(folder_ / "in/a/3.png")));
   for (const SplitEntry& split : manifest.splits) {
     for (const Shard& shard : shards("out", manifest, split.name)) {
@@ -104,9 +106,15 @@ TEST_F(PackTest, DamagedImagesAreRecordedAndMoveNoOther) {
   const auto rows = read_image_table(folder_ / "out/images.h5");
   for (std::size_t id = 0; id < rows.size(); ++id) {
     if (rows[id].path == "b/4.jpg") {
-      EXPECT_EQ(
-          rows[id],
-          (ImageRow{"b/4.jpg", "", 1, 0, 0, "refused", "JPEG: Premature end of JPEG file", {}, rows[id].modified}));
+      EXPECT_EQ(rows[id], (ImageRow{"b/4.jpg",
+                                    "",
+                                    1,
+                                    0,
+                                    0,
+                                    ImageStatus::refused,
+                                    "JPEG: Premature end of JPEG file",
+                                    {},
+                                    rows[id].modified}));
     } else {
       EXPECT_EQ(rows[id], before[id]);
     }
@@ -197,10 +205,17 @@ TEST_F(PackTest, UnlabelledTestImagesArePacked) {
   const Shard shard = std::move(shards("out", manifest, "test")[0]);
   for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(shard.label(i), -1);
   const auto rows = read_image_table(folder_ / "out/images.h5");
-  EXPECT_EQ(rows.at(0), (ImageRow{"test/0.png", "test", -1, 20, 20, "ok", "", rows[0].fingerprint, rows[0].modified}));
-  EXPECT_EQ(
-      rows.at(3),
-      (ImageRow{"test/broken.png", "", -1, 0, 0, "refused", "not an image of a known format", {}, rows[3].modified}));
+  EXPECT_EQ(rows.at(0),
+            (ImageRow{"test/0.png", "test", -1, 20, 20, ImageStatus::ok, "", rows[0].fingerprint, rows[0].modified}));
+  EXPECT_EQ(rows.at(3), (ImageRow{"test/broken.png",
+                                  "",
+                                  -1,
+                                  0,
+                                  0,
+                                  ImageStatus::refused,
+                                  "not an image of a known format",
+                                  {},
+                                  rows[3].modified}));
   EXPECT_EQ(manifest.split("train").samples + manifest.split("validation").samples, 6);
 }
 
@@ -218,7 +233,8 @@ TEST_F(PackTest, DuplicatesAreLeftOutOfTrainingFirst) {
   const Manifest manifest = pack_into("out", {{"drop-duplicates", "true"}});
   const auto rows = read_image_table(folder_ / "out/images.h5");
   std::map<std::string, std::string> outcome;
-  for (const ImageRow& row : rows) outcome[row.path] = row.status + " " + row.split + row.reason;
+  for (const ImageRow& row : rows)
+    outcome[row.path] = fmt::format("{} {}{}", name_of(row.status), row.split, row.reason);
   EXPECT_EQ(outcome,
             (std::map<std::string, std::string>{{"test/a/x.png", "ok test"},
                                                 {"test/b/5.png", "ok test"},

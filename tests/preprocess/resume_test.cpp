@@ -161,7 +161,7 @@ TEST_P(ResumeTest, AddPutsNewImagesBehindTheOld) {
   ASSERT_EQ(rows.size(), old_rows.size() + 10);
   EXPECT_TRUE(std::equal(old_rows.begin(), old_rows.end(), rows.begin()));
   EXPECT_EQ(rows[16].path, "a/new.png");
-  EXPECT_EQ(rows[16].status, "refused");
+  EXPECT_EQ(rows[16].status, ImageStatus::refused);
   EXPECT_EQ(rows[17].path, "aa/0.png");
   std::vector<std::int64_t> counts(3);
   for (const SplitEntry& split : manifest.splits) {

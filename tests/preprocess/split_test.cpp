@@ -22,7 +22,7 @@ std::vector<Candidate> of_classes(const std::vector<int>& sizes, const std::stri
 std::map<std::pair<std::string, int>, int> counts(const std::vector<Candidate>& candidates, const SplitShares& shares,
                                                   std::uint64_t seed = 0) {
   std::map<std::pair<std::string, int>, int> found;
-  const std::vector<std::string> splits = assign_splits(candidates, shares, seed);
+  const std::vector<SharedText> splits = assign_splits(candidates, shares, seed);
   for (std::size_t id = 0; id < splits.size(); ++id) ++found[{splits[id], candidates[id].label}];
   return found;
 }
@@ -99,7 +99,7 @@ TEST(Split, WhatIsThereCounts) {
   const std::vector<Candidate> three = of_classes({3});
   const auto added = [&](const SplitCounts& there) {
     std::map<std::string, int> found;
-    for (const std::string& split : assign_splits(three, {0.2, 0.1}, 0, there)) ++found[split];
+    for (const SharedText& split : assign_splits(three, {0.2, 0.1}, 0, there)) ++found[split];
     return found;
   };
   using Found = std::map<std::string, int>;

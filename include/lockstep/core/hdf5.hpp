@@ -7,9 +7,11 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -78,7 +80,10 @@ class File {
   std::vector<std::int32_t> read_int32(const std::string& name) const;
   std::vector<std::int64_t> read_int64(const std::string& name) const;
   std::vector<float> read_float32(const std::string& name) const;
-  std::vector<std::string> read_texts(const std::string& name) const;
+  /// How many strings a data set of them has.
+  std::size_t text_count(const std::string& name) const;
+  /// Tells `visit` each string's number and characters, in their order; a string is valid for that call.
+  void read_texts(const std::string& name, const std::function<void(std::size_t, std::string_view)>& visit) const;
   std::int32_t read_attribute(const std::string& name) const;
 
   /// The texts of an attribute of a group or data set ("/": the root); none where it has no such attribute.
