@@ -23,13 +23,6 @@ namespace {
 constexpr int features_version = 1;                     // of what the folder's name stands for
 constexpr const char* memory_file_system = "/dev/shm";  // files in memory, for all processes of the machine
 
-std::size_t required_stages(const Model& model) {
-  const std::size_t stages = frozen_stages(model);
-  if (stages > 0) return stages;
-  throw usage_error("no first part of the network is frozen whole, so there is nothing to keep", "--feature-cache",
-                    "freeze it (--freeze-fraction), or leave the cache out");
-}
-
 /// The ranks of this machine, in their order.
 std::unique_ptr<Communicator> ranks_of_machine(Communicator& control) {
   const auto name = static_cast<std::int64_t>(Digest().add(host_name()).value());
@@ -79,9 +72,16 @@ std::string text_of(const AugmentationConfig& config, std::uint64_t seed) {
 
 }  // namespace
 
+std::size_t stages_to_keep(const Model& model) {
+  const std::size_t stages = frozen_stages(model);
+  if (stages > 0) return stages;
+  throw usage_error("no first part of the network is frozen whole, so there is nothing to keep", "--feature-cache",
+                    "freeze it (--freeze-fraction), or leave the cache out");
+}
+
 CachedFeatures::CachedFeatures(const RunConfig& config, Model& model, const TrainingInput& input,
                                const std::string& data_digest, Communicator& control, const Log& log)
-    : config_(config), model_(model), input_(input), stages_(required_stages(model)) {
+    : config_(config), model_(model), input_(input), stages_(stages_to_keep(model)) {
   const Stopwatch watch;
   const bool in_memory = config.features.place == FeatureCacheConfig::Place::memory;
   prefix_ = text_of(config.model) + " " + prefix_digest(model, stages_) + " " + data_digest;

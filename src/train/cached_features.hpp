@@ -1,6 +1,6 @@
 // The features of a run: what the frozen part of its network makes of the images it trains on and is judged by.
 //
-// Every rank makes one together with the others, after freezing and before the training step. The folder's name is a
+// Every rank makes one together with the others, once the network has its weights and before the first step. The folder's name is a
 // digest of all that decides about the features (the frozen part's weights, the data set and split, how images are cut,
 // augmented and normalised): anything else finds no files and computes its own. In memory (a file system of the
 // system's, once on each machine) the files lose their names as soon as all ranks have opened them, so nothing stays
@@ -20,14 +20,16 @@
 
 namespace lockstep {
 
+/// The network's stages that are done once for all. Errors: there is none.
+std::size_t stages_to_keep(const Model& model);
+
 class CachedFeatures {
  public:
-  /// `input` and `model` must outlive it. `data_digest`: of the data set.
+  /// `input` and `model` must outlive it; the model has the weights of the run, a checkpoint's where it goes on.
+  /// `data_digest`: of the data set.
   CachedFeatures(const RunConfig& config, Model& model, const TrainingInput& input, const std::string& data_digest,
                  Communicator& control, const Log& log);
 
-  /// The network's stages that are done once for all.
-  std::size_t stages() const { return stages_; }
   std::unique_ptr<BatchSource> training_batches(BatchRequests requests, c10::Device device) const;
   EvaluationInput judged_input(c10::Device device) const;
 

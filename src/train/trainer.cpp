@@ -41,6 +41,7 @@ struct Trainer::State {
   Schedule schedule;
   std::shared_ptr<Model> model;
   TrainedPart trained;
+  std::size_t first_stage = 0;               // of the network, where batches go in
   std::unique_ptr<CachedFeatures> features;  // null: the whole network takes images
   std::unique_ptr<TrainingStep> step;
   std::unique_ptr<RunKeeper> keeper;
@@ -70,9 +71,8 @@ struct Trainer::State {
     trained = freeze(*model, config.model.freeze);
     if (config.model.freeze.fraction > 0)
       log.info(trained.description() + "\nthe frozen modules: " + trained.frozen_list());
-    if (config.features.place != FeatureCacheConfig::Place::off)
-      features = std::make_unique<CachedFeatures>(config, *model, data, data_digest, *channels.control, log);
-    step = std::make_unique<TrainingStep>(*model, config, channels, first_stage());
+    if (keeps_features()) first_stage = stages_to_keep(*model);
+    step = std::make_unique<TrainingStep>(*model, config, channels, first_stage);
     at.data_digest = data_digest;
   }
 
@@ -83,10 +83,10 @@ struct Trainer::State {
     log.info(describe(start_from(read_weights(file, name_of(config.model.kind)), *model, file), file));
   }
 
-  /// Of the network, the stage that batches go into.
-  std::size_t first_stage() const { return features ? features->stages() : 0; }
-
+  bool keeps_features() const { return config.features.place != FeatureCacheConfig::Place::off; }
   bool run_over() const { return at.steps >= data.steps(); }
+  /// Nothing is left to do: resumed after its end.
+  bool over_and_judged() const { return run_over() && at.judged_steps == at.steps; }
   bool epoch_over() const { return at.step == data.plan().steps(); }
   EpochPlace place() const { return {at.epoch + 1, config.epochs, at.step, data.plan().steps()}; }
   std::string metric_name() const {
@@ -104,6 +104,9 @@ struct Trainer::State {
 
   void begin(std::optional<RunFolder> folder) {
     keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, *channels.control);
+    // Not before: a checkpoint may just have brought the weights.
+    if (keeps_features() && !over_and_judged())
+      features = std::make_unique<CachedFeatures>(config, *model, data, data_digest, *channels.control, log);
     source = open_source();
     tally = EpochTally(at.sums);
     steps_before = kept_steps = at.steps;
@@ -246,7 +249,7 @@ struct Trainer::State {
   }
 
   TrainingResult run() {
-    if (run_over() && at.judged_steps == at.steps) return result(false);  // resumed after its end
+    if (over_and_judged()) return result(false);
     if (keeper->goes_on()) {
       keeper->log({{"event", std::string("resumed")},
                    {"epoch", at.epoch + 1},
@@ -279,7 +282,7 @@ struct Trainer::State {
     if (data.judged() == nullptr || batch->ids.empty()) return 0;
     const at::NoGradGuard no_grad;
     const Stopwatch forward;
-    model->forward_stages(batch->images, BatchContext(), first_stage(), model->stages().size()).sum().item<float>();  // read: a GPU must have computed it
+    model->forward_stages(batch->images, BatchContext(), first_stage, model->stages().size()).sum().item<float>();  // read: a GPU must have computed it
     const double ranks = channels.control->size();
     return forward.seconds() / static_cast<double>(batch->ids.size()) *
            std::ceil(static_cast<double>(data.judged()->samples()) / ranks);

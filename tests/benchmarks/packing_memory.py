@@ -1,9 +1,10 @@
 """Peak memory and time per image of packing, from a thousand to fifty thousand images; one JSON on stdout.
 
-    python tests/benchmarks/packing_memory.py [--program build/bin/lockstep] [--store raw] [--images 1000 10000 50000]
+    python tests/benchmarks/packing_memory.py [--program build/bin/lockstep-preprocess] [--store raw] [--images 1000 10000 50000]
 
 Pictures are generated at 64 px, in shards of 4 MiB, so that the smallest set fills several shards as the largest does. Peak
-memory is the largest resident set of the packing process (getrusage).
+memory is the largest resident set of lockstep-preprocess (getrusage), which `lockstep preprocess` becomes: the program lockstep
+itself has more while it starts, for LibTorch.
 """
 import argparse
 import json
@@ -19,7 +20,7 @@ MEASURE = "--measure"
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default="build/bin/lockstep")
+    parser.add_argument("--program", default="build/bin/lockstep-preprocess")
     parser.add_argument("--store", default="raw")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 10000, 50000])
@@ -27,7 +28,7 @@ def main():
     rows = []
     for images in options.images:
         with tempfile.TemporaryDirectory(prefix="lockstep-memory-") as name:
-            words = [options.program, "preprocess", "--source", "generated", "--images", images, "--side", 64, "--shard-mib", 4,
+            words = [options.program, "--source", "generated", "--images", images, "--side", 64, "--shard-mib", 4,
                      "--threads", options.threads, "--store", options.store, "--output", pathlib.Path(name) / "data"]
             # A process of its own for each: the peak of all children only grows.
             found = subprocess.run([sys.executable, __file__, MEASURE, *map(str, words)], check=True, capture_output=True, text=True)

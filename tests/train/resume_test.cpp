@@ -52,7 +52,9 @@ class Resumes : public ::testing::Test {
   /// Starts or goes on with the run in `run`; stops after `until` steps of this start (0: never).
   TrainingResult start(const Options& given, const std::string& run, int ranks, std::int64_t until) {
     at::set_num_threads(1);
-    const RunConfig config = RunConfig::from(given);
+    RunConfig config = RunConfig::from(given);
+    const bool goes_on = std::filesystem::exists(run);
+    if (goes_on) config.model.weights.clear();  // as the command does: a checkpoint holds what became of them
     TrainingResult result;
     run_ranks(ranks, [&](Communicator& communicator) {
       RankCommunicators channels = split_rank_communicators(communicator);
@@ -63,11 +65,10 @@ class Resumes : public ::testing::Test {
       hooks.on_step = [&made](std::int64_t, const StepResult&) { ++made; };
       hooks.stop_requested = [&made, until] { return until > 0 && made + 1 >= until; };
       Trainer trainer(config, manifest_, channels, log, hooks);
-      const bool first = communicator.rank() == 0, exists = std::filesystem::exists(run);
-      communicator.barrier();
-      if (exists) trainer.restore(first ? newest_checkpoint(RunFolder::open(run).checkpoints()).newest : std::nullopt);
+      const bool first = communicator.rank() == 0;
+      if (goes_on) trainer.restore(first ? newest_checkpoint(RunFolder::open(run).checkpoints()).newest : std::nullopt);
       std::optional<RunFolder> folder;
-      if (first) folder = exists ? RunFolder::open(run) : create(run, given, config, ranks);
+      if (first) folder = goes_on ? RunFolder::open(run) : create(run, given, config, ranks);
       const TrainingResult mine = trainer.run(folder);
       if (first) result = mine;
     });
@@ -119,6 +120,8 @@ struct Kind {
 };
 
 TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
+  const std::string other = fresh_run();
+  start(options({{"seed", "9"}, {"max-steps", "4"}}), other, 1, 0);
   const std::vector<Kind> kinds{
       {"adam, global statistics", {{"optimiser", "adam"}}, 1},
       {"adam, global statistics, judged within epochs", {{"optimiser", "adamw"}, {"eval-every", "2steps"}}, 2},
@@ -126,6 +129,13 @@ TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
        {{"optimiser", "sgd"}, {"nesterov", "true"}, {"batch-norm-stats", "rank"}, {"checkpoint-every", "3steps"}},
        3},
       {"half frozen", {{"freeze-fraction", "0.5"}, {"allow-random-frozen", "true"}}, 2},
+      {"features kept of a file's weights",
+       {{"weights", RunFolder::open(other).last_weights().string()},
+        {"freeze-fraction", "0.5"},
+        {"feature-cache", "memory"},
+        {"augment", "false"},
+        {"dropout-conv", "0"}},
+       2},
       {"groups, auc, no dropout", {{"batch-norm-stats", "group:4"}, {"metric", "auc"}, {"dropout-conv", "0"}}, 2}};
   for (const Kind& kind : kinds) {
     const Options given = options(kind.options);
