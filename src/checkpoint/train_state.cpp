@@ -64,7 +64,7 @@ TrainState TrainState::from_json(std::string_view text, const std::string& where
     state.step = json.at("step");
     state.steps = json.at("steps");
     state.sums = sums_of(json.at("sums"));
-    state.optimiser_steps = json.at("optimiser_steps");
+    state.optimiser_steps = json.at("optimiser_steps").get<std::map<std::string, std::int64_t>>();
     state.judged_steps = json.at("judged_steps");
     if (!json.at("best_score").is_null()) state.best_score = json.at("best_score").get<double>();
     state.best_epoch = json.at("best_epoch");

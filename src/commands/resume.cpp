@@ -48,6 +48,11 @@ void adopt_later_best(TrainState& state, const std::filesystem::path& best, cons
                        label.at("step"), state.steps));
 }
 
+/// An option without a default may have no value.
+std::string said_text(const Options& options, const std::string& name) {
+  return options.has(name) ? options.text(name) : std::string();
+}
+
 std::string read_config(const RunFolder& run) { return read_file(run.config(), 1 << 20); }
 
 }  // namespace
@@ -63,7 +68,7 @@ Options resumed_options(const Options& said, World& world) {
   const Options merged = said.over(run).with("run", folder.string());
   for (const std::string& name : merged.differences(run)) {
     if (std::ranges::find(free_options, name) == free_options.end()) {
-      said.reject(name, fmt::format("'{}' is not what the run began with ('{}')", merged.text(name), run.text(name)),
+      said.reject(name, fmt::format("'{}' is not what the run began with ('{}')", said_text(merged, name), said_text(run, name)),
                   "a resume goes on as it was: leave it out, or begin another --run");
     }
     if (decides_the_end(name) && run.text("schedule") == "cosine") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "commands/dry_run.hpp"
+#include "commands/fine_tuning.hpp"
 #include "commands/ranks.hpp"
 #include "commands/resume.hpp"
 #include "commands/shard_access.hpp"
@@ -132,7 +133,8 @@ Exit train_command(const std::vector<std::string>& words) {
     const Options said = Options::parse(Command::train, words);
     if (const auto answer = answer_to_questions(said)) return say(world, *answer);
     const bool resumes = said.has("resume");
-    const Options options = resumes ? resumed_options(said, world) : with_found_weights(said, world);
+    const Options options =
+        resumes ? resumed_options(said, world) : with_fine_tuning(with_found_weights(said, world), world, log);
     const RunConfig config = RunConfig::from(options);
     if (options.flag("print-model")) return say(world, model_table(config));
     require_learnt_weights(config.model, resumes);

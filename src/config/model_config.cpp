@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "config/choices.hpp"
+#include "config/option_values.hpp"
 #include "lockstep/core/error.hpp"
 
 namespace lockstep {
@@ -81,6 +83,77 @@ std::optional<double> dropout_of(const Options& options, const Architecture& arc
   return options.real("dropout");
 }
 
+/// What --freeze says: a part by its name, or patterns.
+void read_freeze(const Options& options, FreezeConfig& config) {
+  config.patterns = options.texts("freeze");
+  const bool head = std::ranges::find(config.patterns, "head") != config.patterns.end();
+  const bool all_but_head = std::ranges::find(config.patterns, "all-but-head") != config.patterns.end();
+  config.what = head ? FreezeWhat::head : all_but_head ? FreezeWhat::all_but_head : FreezeWhat::patterns;
+  if (config.what == FreezeWhat::patterns) return;
+  if (config.patterns.size() > 1) {
+    options.reject("freeze", fmt::format("'{}' names a part and more", options.text("freeze")),
+                   "give head, all-but-head, or patterns of names such as layer1,layer2.0.*");
+  }
+  config.patterns.clear();
+}
+
+[[noreturn]] void reject_unfreezing(const Options& options, const std::string& what) {
+  options.reject("unfreeze-at", what,
+                 "give EPOCH:SHARE pairs, epochs rising from 2 on, shares falling, such as 3:0.5,6:0");
+}
+
+Unfreezing unfreezing(const Options& options, const std::string& text) {
+  Unfreezing found;
+  const std::size_t colon = text.find(':');
+  if (colon != std::string::npos) {
+    const std::optional<std::int64_t> epoch = parse_integer(std::string_view(text).substr(0, colon));
+    const std::optional<double> share = parse_real(std::string_view(text).substr(colon + 1));
+    if (epoch && share && *epoch >= 2 && *share >= 0 && *share <= 1) return {*epoch, *share};
+  }
+  reject_unfreezing(options, fmt::format("'{}' is no epoch from 2 on and a share from 0 to 1", text));
+}
+
+/// What --unfreeze-at says, which needs something to begin with.
+std::vector<Unfreezing> unfreezings(const Options& options, const FreezeConfig& config) {
+  std::vector<Unfreezing> list;
+  if (!options.has("unfreeze-at")) return list;
+  options.reject_unused("unfreeze-at", config.any(), "--freeze, --freeze-first or --freeze-fraction");
+  for (const std::string& text : options.texts("unfreeze-at")) {
+    const Unfreezing next = unfreezing(options, text);
+    if (!list.empty() && (next.epoch <= list.back().epoch || next.share >= list.back().share)) {
+      reject_unfreezing(options, fmt::format("{} after {}:{}", text, list.back().epoch, list.back().share));
+    }
+    list.push_back(next);
+  }
+  if (list.back().epoch > options.integer("epochs")) {
+    reject_unfreezing(options, fmt::format("the run ends after {} epochs, before epoch {}", options.integer("epochs"),
+                                           list.back().epoch));
+  }
+  return list;
+}
+
+FreezeConfig freeze_config(const Options& options) {
+  FreezeConfig config{options.real("freeze-fraction"), kind_of(freeze_units, options.text("freeze-by")),
+                      options.flag("allow-random-frozen")};
+  std::string_view way;
+  for (const std::string_view name : {"freeze", "freeze-first", "freeze-fraction"}) {
+    if (!options.changed(name)) continue;
+    if (!way.empty()) options.reject(name, fmt::format("--{} says what is frozen already", way), "keep one of them");
+    way = name;
+  }
+  if (way == "freeze") read_freeze(options, config);
+  if (way == "freeze-first") {
+    config.what = FreezeWhat::first;
+    config.first = options.integer("freeze-first");
+  }
+  config.unfreezings = unfreezings(options, config);
+  const bool counts = options.said("freeze-fraction") || options.said("freeze-first");  // 0 too: for series of commands
+  options.reject_unused("freeze-by", counts || !config.unfreezings.empty(), "--freeze-fraction or --freeze-first");
+  options.reject_unused("allow-random-frozen", counts || way == "freeze" || options.has("transfer"),
+                        "--freeze or --freeze-fraction");
+  return config;
+}
+
 }  // namespace
 
 std::int64_t BatchNormStats::granularity() const {
@@ -95,6 +168,19 @@ std::int64_t BatchNormStats::granularity() const {
   return 1;
 }
 
+std::size_t FreezeConfig::phase(std::int64_t epoch) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(unfreezings, [epoch](const Unfreezing& at) { return at.epoch <= epoch + 1; }));
+}
+
+FreezeConfig FreezeConfig::in_phase(std::size_t phase) const {
+  if (phase == 0) return *this;
+  FreezeConfig later = *this;
+  later.what = FreezeWhat::share;
+  later.fraction = unfreezings[phase - 1].share;
+  return later;
+}
+
 ModelConfig model_config(const Options& options) {
   ModelConfig config;
   const Architecture& architecture = architecture_named(options.text("model"));
@@ -105,18 +191,14 @@ ModelConfig model_config(const Options& options) {
     reject_custom_cnn_options(options);
   config.dropout = dropout_of(options, architecture);
   config.batch_norm_stats = batch_norm_stats(options);
-  config.freeze = {options.real("freeze-fraction"), kind_of(freeze_units, options.text("freeze-by")),
-                   options.flag("allow-random-frozen")};
-  const bool freezes = options.said("freeze-fraction");  // 0 too: one command for a series of fractions
-  options.reject_unused("freeze-by", freezes, "--freeze-fraction");
-  options.reject_unused("allow-random-frozen", freezes, "--freeze-fraction");
+  config.freeze = freeze_config(options);
   if (options.has("weights")) config.weights = options.path("weights");
   return config;
 }
 
 void require_learnt_weights(const ModelConfig& config, bool resumes) {
-  if (config.freeze.fraction == 0 || !config.weights.empty() || resumes || config.freeze.allow_random) return;
-  throw usage_error("frozen layers would keep random weights", "--freeze-fraction",
+  if (!config.freeze.any() || !config.weights.empty() || resumes || config.freeze.allow_random) return;
+  throw usage_error("frozen layers would keep random weights", "--freeze, --freeze-first, --freeze-fraction",
                     "give trained ones with --weights FILE, or say --allow-random-frozen");
 }
 

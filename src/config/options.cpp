@@ -9,6 +9,7 @@
 #include "config/option_values.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/core/near_name.hpp"
 
 namespace lockstep {
 namespace po = boost::program_options;
@@ -36,33 +37,14 @@ bool passes_over(Command command, std::string_view name) {
   return false;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string nearest_hint(Command command, std::string_view name) {
-  const OptionRow* best = nullptr;
-  std::size_t distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  std::vector<std::string> names;
   for (const OptionRow& row : option_table()) {
-    if (!belongs(row, command)) continue;
-    if (const std::size_t d = edit_distance(row.name, name); d < distance) {
-      distance = d;
-      best = &row;
-    }
+    if (belongs(row, command)) names.emplace_back(row.name);
   }
+  const std::string nearest = nearest_name(name, names);
   const auto help = fmt::format("lockstep {} --help-all lists what there is", row_of(command).name);
-  return best ? fmt::format("did you mean {}? {}", best->name, help) : help;
+  return nearest.empty() ? help : fmt::format("did you mean {}? {}", nearest, help);
 }
 
 po::options_description description_of(Command command) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "config/choices.hpp"
+#include "config/option_values.hpp"
 
 namespace lockstep {
 namespace {
@@ -30,6 +31,42 @@ constexpr Names<FeatureCacheConfig::Place, 3> feature_places{{{"off", FeatureCac
                                                               {"memory", FeatureCacheConfig::Place::memory},
                                                               {"disk", FeatureCacheConfig::Place::disk}}};
 constexpr Names<SlotType, 2> slot_types{{{"float32", SlotType::float32}, {"uint8", SlotType::uint8}}};
+
+/// Numbers between commas; empty: they are none.
+std::vector<double> numbers_of(std::string_view text, double low, double high) {
+  std::vector<double> numbers;
+  for (const std::string& part : split_list(text)) {
+    const std::optional<double> number = parse_real(part);
+    if (!number || *number < low || *number > high) return {};
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+/// A word, or the mean and standard deviation of each channel: M,M,M/S,S,S.
+void read_normalisation(const Options& options, LoaderConfig& config) {
+  const std::string text = options.text("normalise");
+  const auto word =
+      std::ranges::find(normalisations, std::string_view(text), &decltype(normalisations)::value_type::first);
+  if (word != normalisations.end()) {
+    config.normalisation = word->second;
+    return;
+  }
+  if (text == "weights") {
+    options.reject("normalise", "no weights say how their images were normalised",
+                   "give --weights FILE of a known network, or one of the other ways to normalise");
+  }
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  config.normalisation = Normalisation::given;
+  config.input_mean = numbers_of(std::string_view(text).substr(0, slash), 0, 1);
+  config.input_std = numbers_of(std::string_view(text).substr(std::min(slash + 1, text.size())), 1e-6, 10);
+  const std::size_t channels = config.input_mean.size();
+  if ((channels == 1 || channels == 3) && config.input_std.size() == channels) return;
+  options.reject(
+      "normalise", fmt::format("'{}' is no way to normalise", text),
+      "choose standardise, unit, symmetric, imagenet or weights, or give the mean and the standard deviation of each "
+      "channel, of pixel values from 0 to 1: 0.5,0.5,0.5/0.25,0.25,0.25");
+}
 
 void read_pair(const Options& options, std::string_view name, double (&pair)[2]) {
   const std::vector<double> values = options.reals(name);
@@ -96,6 +133,8 @@ OptimiserConfig optimiser_config(const Options& options) {
   OptimiserConfig config;
   config.kind = kind_of(optimisers, options.text("optimiser"));
   config.lr = options.real("lr");
+  if (options.has("head-lr")) config.head_lr = options.real("head-lr");
+  config.layer_decay = options.real("layer-decay");
   config.weight_decay = options.real("weight-decay");
   config.momentum = options.real("momentum");
   config.nesterov = options.flag("nesterov");
@@ -171,7 +210,7 @@ LoaderConfig LoaderConfig::from(const Options& options) {
   config.eval_split = options.has("eval-split") ? options.text("eval-split") : "none";
   config.side = options.integer("side");
   config.eval_resize = options.integer("eval-resize");
-  config.normalisation = kind_of(normalisations, options.text("normalise"));
+  read_normalisation(options, config);
   config.threads = options.integer("loader-threads");
   config.prefetch = options.integer("prefetch");
   config.augmentation = augmentation_config(options);

@@ -7,6 +7,28 @@
 
 namespace lockstep {
 
+namespace {
+
+/// Numbers for three channels serve one by their mean: what was summed over the channels of weights expects that.
+std::vector<float> levels_of(std::vector<double> values, std::int64_t channels, const std::filesystem::path& data) {
+  if (values.size() == 3 && channels == 1) values = {(values[0] + values[1] + values[2]) / 3};
+  if (std::ssize(values) != channels) {
+    throw usage_error(fmt::format("a normalisation of {} channel for images of {}", values.size(), channels),
+                      "--normalise, " + data.string(), "give a mean and a standard deviation for each channel");
+  }
+  std::vector<float> levels;
+  for (const double value : values) levels.push_back(static_cast<float>(255 * value));
+  return levels;
+}
+
+ChannelScale scale_of(const LoaderConfig& config, const Manifest& manifest) {
+  if (config.normalisation != Normalisation::given) return channel_scale(config.normalisation, manifest);
+  const std::int64_t channels = manifest.shape.channels;
+  return {levels_of(config.input_mean, channels, config.data), levels_of(config.input_std, channels, config.data)};
+}
+
+}  // namespace
+
 InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest) {
   const ImageShape& packed = manifest.shape;
   if (packed.height != packed.width) {
@@ -20,7 +42,7 @@ InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest) {
     throw usage_error(fmt::format("--eval-resize {} is smaller than the side {}", plan.eval_resize, plan.side),
                       "--eval-resize", fmt::format("give at least {}", plan.side));
   }
-  plan.scale = channel_scale(config.normalisation, manifest);
+  plan.scale = scale_of(config, manifest);
   return plan;
 }
 

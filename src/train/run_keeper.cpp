@@ -10,18 +10,17 @@
 #include "lockstep/comm/broadcast_text.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
+#include "lockstep/weights/input_statistics.hpp"
 #include "lockstep/weights/safetensors.hpp"
 
 namespace lockstep {
 namespace {
 
-void save_weights(const std::filesystem::path& file, const Model& model, const WeightsLabel& label) {
-  write_safetensors(file, {state_of(model),
-                           {{"format", "pt"},
-                            {"epoch", std::to_string(label.epoch)},
-                            {"step", std::to_string(label.steps)},
-                            {"metric", label.metric},
-                            {"value", fmt::format("{}", label.value)}}});
+/// Levels 0 … 255 as the values 0 … 1 of weight files.
+std::vector<double> shares_of(const std::vector<float>& levels) {
+  std::vector<double> shares;
+  for (const float level : levels) shares.push_back(static_cast<double>(level) / 255);
+  return shares;
 }
 
 /// The model's tensors with those that differ between ranks replaced by their mean, which is what one rank with the
@@ -53,10 +52,21 @@ void restore_rank_buffers(const NamedTensors& per_rank, Model& model, Communicat
   }
 }
 
+/// An optimiser without moments says nothing of what it trains but this.
+void require_same_trained(const std::map<std::string, std::int64_t>& kept,
+                          const std::map<std::string, std::int64_t>& trained, const std::filesystem::path& folder) {
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  if (std::ranges::equal(kept, trained, same)) return;
+  throw Error(fmt::format("the checkpoint trained {} parameter tensors, the model trains {} others", kept.size(),
+                          trained.size()),
+              folder.string(), "go on with what the run froze and unfroze");
+}
+
 }  // namespace
 
-RunKeeper::RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, Communicator& control)
-    : folder_(std::move(folder)), config_(config), control_(control) {
+RunKeeper::RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, ChannelScale scale,
+                     Communicator& control)
+    : folder_(std::move(folder)), config_(config), scale_(std::move(scale)), control_(control) {
   if (!writes()) return;
   goes_on_ = std::filesystem::exists(folder_->log());
   json_.emplace(folder_->log());
@@ -66,13 +76,24 @@ void RunKeeper::log(const LogFields& fields) {
   if (json_) json_->write(fields);
 }
 
+void RunKeeper::save(const std::filesystem::path& file, const Model& model, const WeightsLabel& label) const {
+  WeightFile weights{state_of(model),
+                     {{"format", "pt"},
+                      {"epoch", std::to_string(label.epoch)},
+                      {"step", std::to_string(label.steps)},
+                      {"metric", label.metric},
+                      {"value", fmt::format("{}", label.value)}}};
+  set_input_statistics(weights, {shares_of(scale_.mean), shares_of(scale_.std)});
+  write_safetensors(file, weights);
+}
+
 void RunKeeper::save_best(const Model& model, const WeightsLabel& label) const {
-  if (writes()) save_weights(folder_->best_weights(), model, label);
+  if (writes()) save(folder_->best_weights(), model, label);
   wait_for_writer();
 }
 
 void RunKeeper::save_last(const Model& model, const WeightsLabel& label) const {
-  if (writes()) save_weights(folder_->last_weights(), model, label);
+  if (writes()) save(folder_->last_weights(), model, label);
   wait_for_writer();
 }
 
@@ -128,6 +149,7 @@ TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::strin
     }
     copy_weights(checkpoint->model, state_of(model), checkpoint->model_file());
     copy_weights(checkpoint->optimiser, optimiser.state(), checkpoint->optimiser_file());
+    require_same_trained(checkpoint->state.optimiser_steps, optimiser.steps(), checkpoint->folder);
   });
   const std::string text = broadcast_text(control, checkpoint ? checkpoint->state.to_json() : std::string());
   state = TrainState::from_json(text, "rank 0's checkpoint");

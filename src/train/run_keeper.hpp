@@ -10,6 +10,7 @@
 #include "lockstep/comm/communicator.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/stopwatch.hpp"
+#include "lockstep/data/image_transform.hpp"
 #include "lockstep/model/model.hpp"
 #include "lockstep/optim/optimiser.hpp"
 #include "lockstep/record/json_log.hpp"
@@ -26,8 +27,8 @@ struct WeightsLabel {
 
 class RunKeeper {
  public:
-  /// `folder`: of rank 0; none where nothing is to be written.
-  RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, Communicator& control);
+  /// `folder`: of rank 0; none where nothing is to be written. `scale`: of the input; weight files say it.
+  RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, ChannelScale scale, Communicator& control);
 
   void log(const LogFields& fields);
   /// Whether an earlier start of the run has written to the log already.
@@ -45,10 +46,12 @@ class RunKeeper {
   /// No rank may go on, or end and with it the run, while rank 0 writes.
   void wait_for_writer() const;
   bool writes() const { return folder_.has_value() && control_.rank() == 0; }
+  void save(const std::filesystem::path& file, const Model& model, const WeightsLabel& label) const;
   NamedTensors gather_rank_buffers(const Model& model, const BatchNormStats& stats) const;
 
   std::optional<RunFolder> folder_;
   CheckpointConfig config_;
+  ChannelScale scale_;
   Communicator& control_;
   std::optional<JsonLog> json_;
   bool goes_on_ = false;

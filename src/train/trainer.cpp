@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lockstep/comm/broadcast_text.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/machine.hpp"
+#include "lockstep/features/frozen_prefix.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
 #include "lockstep/model/freezing.hpp"
+#include "lockstep/model/learning_rates.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/model/pretrained.hpp"
 #include "lockstep/optim/schedule.hpp"
@@ -44,6 +47,7 @@ struct Trainer::State {
   std::size_t first_stage = 0;               // of the network, where batches go in
   std::unique_ptr<CachedFeatures> features;  // null: the whole network takes images
   std::unique_ptr<TrainingStep> step;
+  std::size_t phase = 0;  // of the unfreezing
   std::unique_ptr<RunKeeper> keeper;
   std::unique_ptr<BatchSource> source;
   std::optional<Batch> batch;  // of the newest step
@@ -65,22 +69,45 @@ struct Trainer::State {
         data(config, manifest, ch.control->size(), log),
         schedule(config.schedule, config.optimiser.lr, data.plan().steps(), data.steps()),
         model(build_model(config, manifest, data.input().side)) {
-    start_from_weights();
+    const PretrainedReport report = start_from_weights();
     model->to(channels.gradients->device());
     broadcast_parameters(*channels.gradients, state_of(*model));
-    trained = freeze(*model, config.model.freeze);
-    if (config.model.freeze.fraction > 0)
-      log.info(trained.description() + "\nthe frozen modules: " + trained.frozen_list());
-    if (keeps_features()) first_stage = stages_to_keep(*model);
-    step = std::make_unique<TrainingStep>(*model, config, channels, first_stage);
+    require_only_unfreezing(*model, config.model.freeze);
+    if (!config.model.freeze.allow_random) require_learnt(freeze(*model, config.model.freeze), report);
+    make_step_of_phase();
     at.data_digest = data_digest;
   }
 
-  /// Rank 0's are broadcast afterwards.
-  void start_from_weights() const {
+  /// Freezes what is frozen in the epoch that begins and makes the step of what is trained; what the optimiser knows of
+  /// it goes on. Every rank calls it at the start, before a checkpoint is taken up and between epochs.
+  void make_step_of_phase() {
+    const FreezeConfig& freezing = config.model.freeze;
+    const std::size_t now = freezing.phase(at.epoch);
+    if (step && now == phase) return;
+    phase = now;
+    const std::unique_ptr<Optimiser> before = step ? TrainingStep::dissolve(std::move(step)) : nullptr;
+    trained = freeze(*model, freezing.in_phase(now));
+    if (freezing.any()) log.info(trained.description());
+    if (trained.frozen() > 0) log.info("the frozen modules: " + trained.frozen_list());
+    if (config.optimiser.has_groups()) log.info(describe_learning_rates(*model, config.optimiser));
+    if (keeps_features()) first_stage = now == 0 ? stages_to_keep(*model) : frozen_stages(*model);
+    step = std::make_unique<TrainingStep>(*model, config, channels, first_stage);
+    if (before) take_over(step->optimiser(), *before);
+    if (keeps_features() && source) open_batches();
+    if (!keeper) return;
+    keeper->log({{"event", std::string("unfrozen")},
+                 {"epoch", at.epoch + 1},
+                 {"step", at.steps},
+                 {"frozen_parameters", trained.frozen_elements()}});
+  }
+
+  /// Rank 0's are broadcast afterwards; the others' report is empty.
+  PretrainedReport start_from_weights() const {
     const std::filesystem::path& file = config.model.weights;
-    if (file.empty() || channels.control->rank() != 0) return;
-    log.info(describe(start_from(read_weights(file, name_of(config.model.kind)), *model, file), file));
+    if (file.empty() || channels.control->rank() != 0) return {};
+    const PretrainedReport report = start_from(read_weights(file, name_of(config.model.kind)), *model, file);
+    log.info(describe(report, file));
+    return report;
   }
 
   bool keeps_features() const { return config.features.place != FeatureCacheConfig::Place::off; }
@@ -103,14 +130,22 @@ struct Trainer::State {
   }
 
   void begin(std::optional<RunFolder> folder) {
-    keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, *channels.control);
-    // Not before: a checkpoint may just have brought the weights.
-    if (keeps_features() && !over_and_judged())
-      features = std::make_unique<CachedFeatures>(config, *model, data, data_digest, *channels.control, log);
-    source = open_source();
+    keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, data.input().scale, *channels.control);
+    open_batches();
     tally = EpochTally(at.sums);
     steps_before = kept_steps = at.steps;
     watch.restart();
+  }
+
+  /// Batches from the step on that is made next: of images, or of features of what is frozen now. Comes after a
+  /// checkpoint has brought its weights, and again where an unfreezing moves the cut.
+  void open_batches() {
+    batch.reset();
+    source.reset();  // it reads the features
+    features.reset();
+    if (first_stage > 0 && !over_and_judged())
+      features = std::make_unique<CachedFeatures>(config, *model, data, data_digest, *channels.control, log);
+    source = open_source();
   }
 
   std::unique_ptr<BatchSource> open_source() {
@@ -185,9 +220,8 @@ struct Trainer::State {
   bool judge(std::optional<Evaluation>& judged) {
     if (data.judged() != nullptr) {
       const EvaluationSettings settings{data.input().eval_resize, config.threads, config.metric == Metric::auc};
-      const EvaluationInput input =
-          features ? features->judged_input(device_of(*model))
-                   : images_of(*data.judged(), data.transform(), settings, device_of(*model));
+      const EvaluationInput input = features ? features->judged_input(device_of(*model))
+                                             : images_of(*data.judged(), data.transform(), settings, device_of(*model));
       judged = evaluate(*model, input, classes, settings, *channels.control);
     }
     at.judged_steps = at.steps;
@@ -218,6 +252,7 @@ struct Trainer::State {
       at.step = 0;
       tally = {};
       tally.stop_clock();
+      make_step_of_phase();
     }
     stretch = {};
   }
@@ -282,7 +317,9 @@ struct Trainer::State {
     if (data.judged() == nullptr || batch->ids.empty()) return 0;
     const at::NoGradGuard no_grad;
     const Stopwatch forward;
-    model->forward_stages(batch->images, BatchContext(), first_stage, model->stages().size()).sum().item<float>();  // read: a GPU must have computed it
+    model->forward_stages(batch->images, BatchContext(), first_stage, model->stages().size())
+        .sum()
+        .item<float>();  // read: a GPU must have computed it
     const double ranks = channels.control->size();
     return forward.seconds() / static_cast<double>(batch->ids.size()) *
            std::ceil(static_cast<double>(data.judged()->samples()) / ranks);
@@ -333,12 +370,17 @@ NetworkRecord Trainer::network() const {
                        part.frozen_elements(),
                        state_->step->gradients().bytes(),
                        {}};
-  for (std::size_t i = 0; i < part.frozen; ++i) record.frozen.push_back(part.parameters[i].name);
+  for (const ParameterEntry& parameter : part.parameters) {
+    if (parameter.frozen) record.frozen.push_back(parameter.name);
+  }
   return record;
 }
 
 std::int64_t Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
   State& s = *state_;
+  s.at.epoch =
+      std::stoll(broadcast_text(*s.channels.control, std::to_string(checkpoint ? checkpoint->state.epoch : 0)));
+  s.make_step_of_phase();
   s.at = lockstep::restore(checkpoint, s.data_digest, *s.model, s.step->optimiser(), *s.channels.control,
                            *s.channels.gradients);
   if (s.at.steps > s.data.steps()) {

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "lockstep/model/learning_rates.hpp"
 #include "lockstep/model/loss.hpp"
 
 namespace lockstep {
@@ -26,6 +27,12 @@ at::Tensor main_labels(const Batch& batch) {
   return at::where(batch.own_share.ge(0.5), batch.labels, batch.partner_labels);
 }
 
+std::vector<double> factors_of(const Model& model, const OptimiserConfig& config, const GradientBuckets& buckets) {
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : buckets.parameters()) names.push_back(name);
+  return learning_rate_factors(model, config, names);
+}
+
 }  // namespace
 
 TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage)
@@ -37,7 +44,8 @@ TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicat
       buckets_(*channels.gradients, model.named_parameters().pairs(),
                {std::min<std::int64_t>(1 << 20, config.bucket_bytes), config.bucket_bytes}),
       reducer_(*channels.gradients, buckets_),
-      optimiser_(make_optimiser(config.optimiser, buckets_.parameters())) {}
+      optimiser_(
+          make_optimiser(config.optimiser, buckets_.parameters(), factors_of(model, config.optimiser, buckets_))) {}
 
 StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double lr) {
   at::Tensor auxiliary_logits;  // stay undefined for a network without auxiliary head

@@ -21,7 +21,7 @@ TrainState state_at(std::int64_t steps) {
   state.step = 7;
   state.steps = steps;
   state.sums = {1.0 / 3.0, 91, 40, 7, 0.125, 0.25, 2.5};
-  state.optimiser_steps = steps;
+  state.optimiser_steps = {{"conv1.weight", steps - 3}, {"fc.weight", steps}};
   state.judged_steps = steps - 7;
   state.best_score = -0.1;
   state.best_epoch = 2;
@@ -162,10 +162,10 @@ TEST_F(Checkpoints, DamageOfAllIsAnErrorThatNamesEach) {
 
 TEST_F(Checkpoints, AnotherFormatVersionIsSaid) {
   std::string text = state_at(1).to_json();
-  text.replace(text.find("\"format_version\": 1"), 19, "\"format_version\": 9");
+  text.replace(text.find("\"format_version\": 2"), 19, "\"format_version\": 9");
   const std::string fault = fault_of([&] { TrainState::from_json(text, "here"); });
   EXPECT_NE(fault.find("version 9"), std::string::npos) << fault;
-  EXPECT_NE(fault_of([&] { TrainState::from_json("{\"format_version\": 1}", "here"); }).find("epoch"),
+  EXPECT_NE(fault_of([&] { TrainState::from_json("{\"format_version\": 2}", "here"); }).find("epoch"),
             std::string::npos);
 }
 

@@ -192,6 +192,22 @@ TEST(RunConfig, LayersOfTheCustomCnnAreNoOptionsOfAResNet) {
   EXPECT_EQ(again.model.batch_norm_stats.over, BatchNormStats::Over::rank);
 }
 
+TEST(RunConfig, WhatIsFrozenIsSaidInOneWay) {
+  const auto freeze = [](Words words) { return RunConfig::from(train(std::move(words))).model.freeze; };
+  EXPECT_FALSE(freeze({}).any());
+  EXPECT_FALSE(freeze({"--freeze-first", "0"}).any());
+  EXPECT_EQ(freeze({"--freeze", "all-but-head"}).what, FreezeWhat::all_but_head);
+  EXPECT_EQ(freeze({"--freeze", "head", "--freeze-fraction", "0"}).what, FreezeWhat::head);
+  EXPECT_EQ(freeze({"--freeze-first", "7", "--freeze-by", "tensors"}).first, 7);
+  EXPECT_EQ(freeze({"--freeze", "layer1, features.*"}).patterns, (Words{"layer1", "features.*"}));
+  EXPECT_NE(fault({"--freeze", "head,layer1"}).find("names a part and more"), std::string::npos);
+  EXPECT_NE(fault({"--freeze", "a,,b"}).find("empty element"), std::string::npos);
+  EXPECT_NE(fault({"--freeze", "head", "--freeze-first", "2"}).find("says what is frozen already"), std::string::npos);
+  EXPECT_NE(fault({"--freeze-first", "2", "--freeze-fraction", "0.5"}).find("says what is frozen already"),
+            std::string::npos);
+  EXPECT_NE(fault({"--freeze", "head", "--freeze-by", "tensors"}).find("has no effect without"), std::string::npos);
+}
+
 TEST(RunConfig, FrozenLayersNeedLearntWeights) {
   const auto model = [](Words words) { return RunConfig::from(train(std::move(words))).model; };
   EXPECT_THROW(require_learnt_weights(model({"--freeze-fraction", "0.5"}), false), Error);
@@ -210,6 +226,37 @@ TEST(Options, BareWordsStandForOptionsWhereACommandSaysSo) {
        {std::vector<std::string>{"a", "b", "c"}, {"a"}, {"a", "b", "--input", "c"}, {}})
     EXPECT_THROW(Options::parse(Command::weights_convert, words), Error);
   EXPECT_THROW(Options::parse(Command::train, {"word", "--data", "d"}), Error);
+}
+
+TEST(RunConfig, LearningRatesOfGroupsAreChecked) {
+  const OptimiserConfig usual = RunConfig::from(train({})).optimiser;
+  EXPECT_FALSE(usual.has_groups());
+  const OptimiserConfig groups = RunConfig::from(train({"--head-lr", "0.01", "--layer-decay", "0.8"})).optimiser;
+  EXPECT_EQ(groups.head_lr, 0.01);
+  EXPECT_EQ(groups.layer_decay, 0.8);
+  EXPECT_NE(fault({"--head-lr", "0"}).find("out of range"), std::string::npos);
+  EXPECT_NE(fault({"--layer-decay", "1.1"}).find("out of range"), std::string::npos);
+}
+
+TEST(RunConfig, UnfreezingFallsEpochByEpoch) {
+  const auto freeze = [](Words words) { return RunConfig::from(train(std::move(words))).model.freeze; };
+  const FreezeConfig config = freeze({"--freeze", "all-but-head", "--unfreeze-at", "3:0.5, 6:0"});
+  ASSERT_EQ(config.unfreezings.size(), 2u);
+  EXPECT_EQ(config.phase(0), 0u);
+  EXPECT_EQ(config.phase(1), 0u) << "the second epoch";
+  EXPECT_EQ(config.phase(2), 1u) << "the third";
+  EXPECT_EQ(config.phase(5), 2u);
+  EXPECT_EQ(config.in_phase(0).what, FreezeWhat::all_but_head);
+  EXPECT_EQ(config.in_phase(1).what, FreezeWhat::share);
+  EXPECT_EQ(config.in_phase(1).fraction, 0.5);
+  EXPECT_FALSE(config.in_phase(2).any());
+  const auto refused = [](const std::string& text) { return fault({"--freeze", "head", "--unfreeze-at", text}); };
+  for (const std::string text : {"3", "1:0.5", "0:0", "3:1.5", "3:-1", "a:0", "3:b", "3:", ":0", "3:0.5:1", "2.5:0"})
+    EXPECT_NE(refused(text).find("is no epoch from 2 on and a share from 0 to 1"), std::string::npos) << text;
+  EXPECT_NE(refused("3:0.5,3:0").find("3:0 after 3:0.5"), std::string::npos);
+  EXPECT_NE(refused("3:0.5,6:0.5").find("6:0.5 after 3:0.5"), std::string::npos);
+  EXPECT_NE(refused("11:0").find("the run ends after 10 epochs"), std::string::npos);
+  EXPECT_NE(fault({"--unfreeze-at", "3:0"}).find("has no effect without"), std::string::npos);
 }
 
 }  // namespace

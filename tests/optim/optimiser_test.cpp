@@ -47,7 +47,7 @@ std::unique_ptr<torch::optim::Optimizer> torch_optimiser(const OptimiserConfig& 
 }
 
 OptimiserConfig with(OptimiserKind kind, double decay, double momentum = 0.9, bool nesterov = false) {
-  return {kind, 0.01, decay, momentum, nesterov, 0.9, 0.999, 1e-8};
+  return {kind, 0.01, decay, momentum, nesterov, 0.9, 0.999, 1e-8, 0, 1};
 }
 
 class Optimisers : public ::testing::TestWithParam<OptimiserConfig> {};
@@ -66,7 +66,7 @@ TEST_P(Optimisers, FollowTorchOverFiftySteps) {
     const at::Tensor a = mine[i].second.detach(), b = theirs[i].second.detach();
     EXPECT_LT(((a - b).norm() / b.norm()).item<double>(), 1e-6) << mine[i].first;
   }
-  EXPECT_EQ(optimiser->steps(), 50);
+  EXPECT_EQ(optimiser->steps(), (std::map<std::string, std::int64_t>{{"flat", 50}, {"image", 50}}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Optimisers,
@@ -74,6 +74,41 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Optimisers,
                                            with(OptimiserKind::sgd, 1e-3), with(OptimiserKind::sgd, 1e-3, 0.8, true),
                                            with(OptimiserKind::adam, 0), with(OptimiserKind::adam, 1e-2),
                                            with(OptimiserKind::adamw, 0.1)));
+
+/// Both parameters with rates of their own, of which the second changes; the second is trained from step 20 on.
+TEST_P(Optimisers, FollowTorchsParameterGroups) {
+  constexpr int late = 20;
+  const double factors[] = {0.3, 2.5};
+  const Named mine = some_parameters(), theirs = some_parameters();
+  const auto rate = [](int step) { return 0.01 / (1 + 0.1 * step); };
+  auto optimiser = make_optimiser(GetParam(), {mine[0]}, {factors[0]});
+  const auto reference = torch_optimiser(GetParam(), {theirs[0]});
+  for (int step = 0; step < 50; ++step) {
+    if (step == late) {
+      const auto both = make_optimiser(GetParam(), mine, {factors[0], factors[1]});
+      take_over(*both, *optimiser);
+      optimiser = make_optimiser(GetParam(), mine, {factors[0], factors[1]});
+      take_over(*optimiser, *both);  // once more: nothing is lost on the way
+      torch::optim::OptimizerParamGroup group({theirs[1].second}, reference->param_groups()[0].options().clone());
+      reference->add_param_group(group);
+    }
+    set_gradients(mine, step);
+    set_gradients(theirs, step);
+    optimiser->step(rate(step));
+    for (std::size_t g = 0; g < reference->param_groups().size(); ++g)
+      reference->param_groups()[g].options().set_lr(rate(step) * factors[g]);
+    reference->step();
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      const at::Tensor a = mine[i].second.detach(), b = theirs[i].second.detach();
+      ASSERT_LT(((a - b).norm() / b.norm()).item<double>(), 1e-6) << mine[i].first << " in step " << step;
+    }
+  }
+  EXPECT_EQ(optimiser->steps(), (std::map<std::string, std::int64_t>{{"flat", 50}, {"image", 50 - late}}));
+}
+
+TEST(Optimiser, FactorsThatAreNotOneForEachParameterAreADefect) {
+  EXPECT_THROW(make_optimiser(with(OptimiserKind::sgd, 0), some_parameters(), {1.0}), Error);
+}
 
 TEST(Optimiser, StateTakenOverGoesOnBitForBit) {
   const OptimiserConfig config = with(OptimiserKind::adam, 1e-3);

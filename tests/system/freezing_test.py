@@ -30,7 +30,13 @@ class Freezing(SystemTest):
 
     def test_frozen_random_weights_are_refused_unless_wanted(self):
         self.refused(2, ["--freeze-fraction", "--weights", "--allow-random-frozen"], *self.words("run", "--freeze-fraction", 0.5))
-        self.refused(2, ["nothing is left to train"], *self.words("run", "--freeze-fraction", 1, "--allow-random-frozen"))
+        self.refused(2, ["nothing is left to train"], *self.words("run", "--freeze-first", 99, "--allow-random-frozen"))
+        self.refused(2, ["--freeze", "--weights", "--allow-random-frozen"], *self.words("run", "--freeze", "head"))
+        self.refused(2, ["'conv9' is the name of no module", "did you mean conv1?"],
+                     *self.words("run", "--freeze", "conv9", "--allow-random-frozen"))
+        self.refused(2, ["--freeze says what is frozen already", "--freeze-first"],
+                     *self.words("run", "--freeze", "head", "--freeze-first", 2))
+        self.refused(2, ["--freeze-first", "out of range"], *self.words("run", "--freeze-first", -1))
         self.refused(2, ["--freeze-fraction", "out of range"], *self.words("run", "--freeze-fraction", 1.5))
         self.refused(2, ["--freeze-by", "layers"], *self.words("run", "--freeze-by", "layers"))
         self.assertFalse((self.folder / "run").exists())
@@ -64,9 +70,13 @@ class Freezing(SystemTest):
     def test_frozen_tensors_stay_and_the_others_move(self):
         for name, words in (("resnet", ("--model", "resnet18")), ("cnn", ("--filters", "8,16", "--dense", 16)),
                             ("tensors", ("--filters", "8,16", "--dense", 16, "--freeze-by", "tensors")),
-                            ("parameters", ("--model", "resnet18", "--freeze-by", "parameters"))):
+                            ("parameters", ("--model", "resnet18", "--freeze-by", "parameters")),
+                            ("head", ("--filters", "8,16", "--dense", 16, "--freeze", "head")),
+                            ("names", ("--model", "resnet18", "--freeze", "layer1,layer3.*.bn1,fc.bias")),
+                            ("all", ("--filters", "8,16", "--dense", 16, "--freeze", "all-but-head"))):
             with self.subTest(network=name):
-                common = (*words, "--freeze-fraction", 0.5, "--allow-random-frozen", "--optimiser", "sgd")
+                share = () if "--freeze" in words else ("--freeze-fraction", 0.5)
+                common = (*words, *share, "--allow-random-frozen", "--optimiser", "sgd")
                 slow, _ = self.train(f"{name}-slow", *common, "--lr", 1e-3)
                 fast, _ = self.train(f"{name}-fast", *common, "--lr", 1e-2)
                 self.assertEqual(slow, fast)

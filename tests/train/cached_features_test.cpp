@@ -99,6 +99,18 @@ TEST_F(CachedFeatures, FixedViewsAreTheSameWithAndWithout) {
   expect_near(train(cached, 2), train(balanced), "balanced");
 }
 
+TEST_F(CachedFeatures, TheCutFollowsTheUnfreezing) {
+  const Values gradual{{"freeze-fraction", "0.6"}, {"unfreeze-at", "2:0.3,3:0"}};  // two stages, one, none
+  for (const int ranks : {1, 2}) {
+    const Curve expected = train(gradual, ranks);
+    EXPECT_NE(expected.losses, train({{"freeze-fraction", "0.6"}}, ranks).losses);
+    for (Values cached : {Values{{"feature-cache", "memory"}}, on_disk()}) {
+      cached.insert(gradual.begin(), gradual.end());
+      expect_near(train(cached, ranks), expected, cached["feature-cache"] + ", ranks " + std::to_string(ranks));
+    }
+  }
+}
+
 TEST_F(CachedFeatures, FilesAreUsedAgainAndAnythingElseMakesOthers) {
   train(on_disk());
   const auto first = files();

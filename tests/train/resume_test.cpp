@@ -106,6 +106,15 @@ class Resumes : public ::testing::Test {
     for (const auto& [name, tensor] : a.best) EXPECT_TRUE(tensor.equal(b.best.at(name))) << what << ": best " << name;
   }
 
+  /// The same to rounding, as on another number of ranks.
+  static void expect_near(const Story& expected, const Story& found) {
+    for (const auto& [name, text] : expected.events) {
+      const auto a = nlohmann::json::parse(text), b = nlohmann::json::parse(found.events.at(name));
+      const char* key = a.contains("loss") ? "loss" : "train_loss";
+      EXPECT_NEAR(a[key].get<double>(), b[key].get<double>(), 1e-5 * a[key].get<double>()) << name;
+    }
+  }
+
   std::string fresh_run() { return runs_ / std::to_string(++run_count_); }
 
   TemporaryFolder folder_, runs_;
@@ -118,6 +127,11 @@ struct Kind {
   Values options;
   int ranks;
 };
+
+Values unfreezing(Values more) {
+  more.insert({{"freeze", "all-but-head"}, {"unfreeze-at", "2:0.3"}, {"allow-random-frozen", "true"}});
+  return more;
+}
 
 TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
   const std::string other = fresh_run();
@@ -136,6 +150,12 @@ TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
         {"augment", "false"},
         {"dropout-conv", "0"}},
        2},
+      {"rates of their own", {{"head-lr", "0.05"}, {"layer-decay", "0.7"}, {"optimiser", "adamw"}}, 2},
+      {"unfrozen in the second epoch, alone", unfreezing({{"optimiser", "adam"}}), 1},
+      {"unfrozen in the second epoch", unfreezing({{"optimiser", "adamw"}, {"layer-decay", "0.8"}}), 2},
+      {"unfrozen in the second epoch, momentum", unfreezing({{"optimiser", "sgd"}, {"batch-norm-stats", "rank"}}), 4},
+      {"unfrozen in the second epoch, features kept",
+       unfreezing({{"feature-cache", "memory"}, {"augment", "false"}, {"dropout-conv", "0"}}), 2},
       {"groups, auc, no dropout", {{"batch-norm-stats", "group:4"}, {"metric", "auc"}, {"dropout-conv", "0"}}, 2}};
   for (const Kind& kind : kinds) {
     const Options given = options(kind.options);
@@ -176,13 +196,42 @@ TEST_F(Resumes, GoOnOnAnotherNumberOfRanks) {
     const std::string run = fresh_run();
     start(given, run, before, 4);
     start(given, run, after, 0);
-    const Story found = story_of(run);
-    for (const auto& [name, text] : expected.events) {
-      const auto a = nlohmann::json::parse(text), b = nlohmann::json::parse(found.events.at(name));
-      const char* key = a.contains("loss") ? "loss" : "train_loss";
-      EXPECT_NEAR(a[key].get<double>(), b[key].get<double>(), 1e-5 * a[key].get<double>()) << name;
-    }
+    expect_near(expected, story_of(run));
   }
+}
+
+TEST_F(Resumes, CarryOnThroughEveryUnfreezing) {
+  const Options given = options(unfreezing({{"epochs", "4"}, {"unfreeze-at", "2:0.7,3:0.4,4:0"}}));
+  const std::string whole = fresh_run(), run = fresh_run();
+  start(given, whole, 2, 0);
+  std::int64_t starts = 1;
+  for (; start(given, run, 2, 3).stopped; ++starts) ASSERT_LT(starts, 20);
+  EXPECT_EQ(starts, 7) << "three steps each of twenty";
+  expect_equal(story_of(whole), story_of(run), "three steps a start");
+}
+
+TEST_F(Resumes, CarryOnThroughUnfreezingOnOtherNumbersOfRanks) {
+  const Options given =
+      options(unfreezing({{"epochs", "4"}, {"unfreeze-at", "2:0.7,3:0.4,4:0"}, {"optimiser", "sgd"}}));
+  const std::string whole = fresh_run(), run = fresh_run();
+  start(given, whole, 1, 0);
+  for (const int ranks : {2, 4, 1, 3}) EXPECT_TRUE(start(given, run, ranks, 4).stopped);
+  EXPECT_FALSE(start(given, run, 2, 0).stopped);
+  expect_near(story_of(whole), story_of(run));
+}
+
+/// Adam's count of steps is each parameter's own, and a checkpoint says it.
+TEST_F(Resumes, KeepTheStepsOfEachParameter) {
+  const Options given = options(unfreezing({{"unfreeze-at", "2:0"}}));
+  const std::string run = fresh_run();
+  start(given, run, 2, steps_per_epoch);  // after the last step of the first epoch
+  EXPECT_EQ(newest_checkpoint(RunFolder::open(run).checkpoints()).newest->state.optimiser_steps,
+            (std::map<std::string, std::int64_t>{{"output.weight", 5}, {"output.bias", 5}}));
+  start(given, run, 2, 2);
+  const auto steps = newest_checkpoint(RunFolder::open(run).checkpoints()).newest->state.optimiser_steps;
+  EXPECT_EQ(steps.at("output.bias"), steps_per_epoch + 2);
+  EXPECT_EQ(steps.at("conv1.weight"), 2) << "trained since the second epoch";
+  EXPECT_EQ(steps.size(), 8u) << "conv1, its norm, dense1, its norm, output";
 }
 
 TEST_F(Resumes, ARunThatHasEndedHasNothingLeftToDo) {

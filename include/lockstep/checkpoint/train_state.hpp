@@ -5,6 +5,7 @@
 // read by rank 0 and broadcast. A value. Errors: text that is not such a state, or of another format version.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,13 +22,14 @@ struct EpochSums {
 };
 
 struct TrainState {
-  static constexpr int format_version = 1;
+  static constexpr int format_version = 2;
 
   std::int64_t epoch = 0;  ///< the one being trained, from 0
   std::int64_t step = 0;   ///< steps of this epoch made; as many as it has: only its end is still to be done
   std::int64_t steps = 0;  ///< steps of the run made
   EpochSums sums;          ///< of this epoch
-  std::int64_t optimiser_steps = 0;
+  /// [trained parameter] → steps that its moments have seen: fewer than `steps` where it began to train later.
+  std::map<std::string, std::int64_t> optimiser_steps;
   std::int64_t judged_steps = 0;     ///< `steps` when the model was judged last
   std::optional<double> best_score;  ///< larger is better; none: nothing judged yet
   std::int64_t best_epoch = 0;       ///< from 1

@@ -16,7 +16,7 @@
 
 namespace lockstep {
 
-enum class Normalisation { standardise, unit, symmetric, imagenet };
+enum class Normalisation { standardise, unit, symmetric, imagenet, given };
 /// How often the samples of an epoch occur: each once; every class equally often; by the samples' weights.
 enum class Sampling { uniform, balanced, weighted };
 /// What happens to shard bytes once they are read: nothing is kept, the system decides, or all are kept in memory.
@@ -29,6 +29,9 @@ enum class DeviceKind { cpu, cuda };
 enum class ScheduleKind { constant, step, cosine };
 enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
 enum class FreezeBy { tensors, modules, parameters };
+/// A first share of the network; its first so many units; all but the layers that give classes; the fully connected
+/// part; or what has certain names.
+enum class FreezeWhat { share, first, all_but_head, head, patterns };
 
 /// Over which samples batch norm takes its statistics.
 struct BatchNormStats {
@@ -67,7 +70,8 @@ struct LoaderConfig {
   std::string train_split, eval_split;
   std::int64_t side = 0, eval_resize = 0;  ///< pixels; 0: as packed
   Normalisation normalisation = Normalisation::standardise;
-  std::int64_t threads = 0, prefetch = 0;  ///< threads 0: as many as compute threads
+  std::vector<double> input_mean, input_std;  ///< given: [channel], of pixel values from 0 to 1
+  std::int64_t threads = 0, prefetch = 0;     ///< threads 0: as many as compute threads
   AugmentationConfig augmentation;
   MixConfig mix;
   Sampling sampling = Sampling::uniform;
@@ -89,11 +93,27 @@ struct CustomCnnConfig {
   bool batch_norm = true;
 };
 
-/// Which part of the network keeps its weights: a prefix in registration order.
+/// From the epoch `epoch` on, counted from 1, only this first share of the network is frozen.
+struct Unfreezing {
+  std::int64_t epoch = 0;
+  double share = 0;
+};
+
+/// Which part of the network keeps its weights.
 struct FreezeConfig {
-  double fraction = 0;  ///< of the parameter tensors, of the modules that own some, or of the single weights
+  double fraction = 0;  ///< share: of the parameter tensors, of the modules that own some, or of the single weights
   FreezeBy by = FreezeBy::modules;
   bool allow_random = false;  ///< freeze weights that were never trained
+  FreezeWhat what = FreezeWhat::share;
+  std::int64_t first = 0;                    ///< first: how many of them
+  std::vector<std::string> patterns = {};    ///< patterns: of modules' and parameters' names, * for any letters
+  std::vector<Unfreezing> unfreezings = {};  ///< epochs rise, shares fall
+
+  bool any() const { return what == FreezeWhat::share ? fraction > 0 : what != FreezeWhat::first || first > 0; }
+  /// How many of the unfreezings have happened in the epoch `epoch`, counted from 0.
+  std::size_t phase(std::int64_t epoch) const;
+  /// What is frozen once so many of them have happened.
+  FreezeConfig in_phase(std::size_t phase) const;
 };
 
 /// Whether a frozen part of the network runs once for each image, and where its features are kept.
@@ -120,6 +140,10 @@ struct OptimiserConfig {
   double lr = 0, weight_decay = 0, momentum = 0;
   bool nesterov = false;
   double beta1 = 0, beta2 = 0, epsilon = 0;
+  double head_lr = 0;      ///< learning rate of the layers that give classes; 0: lr
+  double layer_decay = 1;  ///< factor of the learning rate for each trained stage that stands behind a layer
+
+  bool has_groups() const { return head_lr > 0 || layer_decay != 1; }
 };
 
 struct ScheduleConfig {

@@ -4,6 +4,9 @@
 //   Adam   (Kingma and Ba, 2015): L2 decay is added to the gradient
 //   AdamW  (Loshchilov and Hutter, 2019): decay is decoupled, p −= lr·λ·p
 //
+// Each parameter has a factor of the learning rate and counts its own steps, as torch's parameter groups do: one that
+// begins to be trained later begins with Adam's bias correction of step 1.
+//
 // Parameters and gradients: float32 on one device, dense, of equal strides (GradientBuckets sees to that); the state
 // has the same layout and costs 1 (SGD with momentum) or 2 (Adam) times the parameters' memory. Time O(parameters) a
 // step, one pass on the CPU. One thread calls; the loops use LibTorch's threads. Every rank makes the same step from
@@ -11,6 +14,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,17 +28,23 @@ namespace lockstep {
 class Optimiser {
  public:
   virtual ~Optimiser() = default;
-  /// Updates every parameter from its .grad at learning rate `lr`.
+  /// Updates every parameter from its .grad at learning rate `lr` times its factor.
   virtual void step(double lr) = 0;
-  /// What a resume needs beside the parameters: named tensors that share memory with the optimiser, and the steps made.
+  /// What a resume needs beside the parameters: tensors named "<kind>.<parameter>" that share memory with the
+  /// optimiser, and the steps made by parameter.
   virtual std::vector<std::pair<std::string, at::Tensor>> state() const = 0;
-  virtual std::int64_t steps() const = 0;
-  virtual void set_steps(std::int64_t steps) = 0;
+  virtual std::map<std::string, std::int64_t> steps() const = 0;
+  /// Parameters that are not named keep their number.
+  virtual void set_steps(const std::map<std::string, std::int64_t>& steps) = 0;
 };
 
-/// `parameters`: those to be trained; they and their gradients must outlive the optimiser. Errors: a parameter without
-/// a gradient of equal layout.
+/// `parameters`: those to be trained; they and their gradients must outlive the optimiser. `factors`: [parameter], of
+/// the learning rate; none: 1. Errors: a parameter without a gradient of equal layout.
 std::unique_ptr<Optimiser> make_optimiser(const OptimiserConfig& config,
-                                          const std::vector<std::pair<std::string, at::Tensor>>& parameters);
+                                          const std::vector<std::pair<std::string, at::Tensor>>& parameters,
+                                          const std::vector<double>& factors = {});
+
+/// State and steps of the parameters that both train go on in `optimiser`; those that only it trains begin.
+void take_over(Optimiser& optimiser, const Optimiser& before);
 
 }  // namespace lockstep

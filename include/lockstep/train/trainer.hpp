@@ -3,10 +3,11 @@
 // Every rank makes a Trainer with the same arguments but its own channels and calls run(). There is no "if
 // distributed": one rank has serial channels. Rank 0 writes the run folder. Stops after the step in which any rank was
 // asked to, with a checkpoint: going on from it, the run has the same losses and weights, bit for bit on the same
-// number of ranks and threads, as if it had never stopped. Memory: parameters + trained ones × (gradients 1 + optimiser
-// 1 or 2) + the trained part's activations of the rank's batch + the loader's batches; flat in the number of images but
-// for 20 bytes a sample (labels, ids, order) and what evaluation says. Errors: a data set that does not fit the config;
-// weights of another network; more ranks than samples; a loss that is not finite; those of the parts.
+// number of ranks and threads, as if it had never stopped. Where more of the network is unfrozen, between two epochs,
+// buckets and optimiser are made anew for what is trained from there on. Memory: parameters + trained ones × (gradients
+// 1 + optimiser 1 or 2) + the trained part's activations of the rank's batch + the loader's batches; flat in the number
+// of images but for 20 bytes a sample (labels, ids, order) and what evaluation says. Errors: a data set that does not
+// fit the config; weights of another network; more ranks than samples; a loss that is not finite; those of the parts.
 #pragma once
 #include <cstdint>
 #include <functional>

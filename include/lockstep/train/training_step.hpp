@@ -45,6 +45,8 @@ class TrainingStep {
   StepResult run(const Batch& batch, const StepPlace& place, double lr);
   const GradientBuckets& gradients() const { return buckets_; }
   Optimiser& optimiser() { return *optimiser_; }
+  /// The end of a step whose parameters another one will train: only one may hold them at a time.
+  static std::unique_ptr<Optimiser> dissolve(std::unique_ptr<TrainingStep> step) { return std::move(step->optimiser_); }
 
  private:
   BatchContext context_of(const Batch& batch, const StepPlace& place) const;
