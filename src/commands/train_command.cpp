@@ -1,21 +1,10 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-
-#include "commands/dry_run.hpp"
-#include "commands/fine_tuning.hpp"
-#include "commands/ranks.hpp"
-#include "commands/resume.hpp"
-#include "commands/shard_access.hpp"
-#include "lockstep/comm/agreement.hpp"
+#include "commands/training_run.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/machine.hpp"
 #include "lockstep/model/make_model.hpp"
-#include "lockstep/train/stop_signal.hpp"
 #include "lockstep/train/trainer.hpp"
-#include "lockstep/weights/find_weights.hpp"
 
 namespace lockstep {
 namespace {
@@ -27,103 +16,6 @@ std::string model_table(const RunConfig& config) {
   return format_summary(summarise_model(config.model, shape));
 }
 
-std::string opening_line(const RunConfig& config, const Manifest& manifest, const InputPlan& input,
-                         const NetworkRecord& network, const World& world) {
-  std::int64_t samples = 0;
-  for (const std::string& name : joined_splits(config.loader.train_split)) samples += manifest.split(name).samples;
-  return fmt::format(
-      "{} samples of {} classes, {} px; {} rank{} of {} thread{}, global batch {}, {:.1f} MiB of gradients a step{}",
-      samples, manifest.classes.size(), input.side, world.size(), world.size() == 1 ? "" : "s", config.threads,
-      config.threads == 1 ? "" : "s", config.batch, static_cast<double>(network.gradient_bytes) / (1 << 20),
-      config.run.empty() ? "" : "; run " + config.run.string());
-}
-
-std::string closing_line(const RunConfig& config, const TrainingResult& result) {
-  const std::string run = config.run.string();
-  if (result.stopped) return fmt::format("go on with: lockstep train --resume {}", run);
-  if (result.best_epoch == 0) return "nothing was judged";
-  return fmt::format("best {} {:.4f} in epoch {}; next: lockstep evaluate --run {}", result.metric, result.best_value,
-                     result.best_epoch, run);
-}
-
-/// Errors: a split that was asked for and is not there.
-void note_what_judges(const RunConfig& config, const Options& options, const Manifest& manifest, const Log& log) {
-  if (config.loader.eval_split != "none") {
-    const std::vector<std::string> names = joined_splits(config.loader.eval_split);
-    const bool there =
-        std::ranges::all_of(names, [&](const auto& name) { return manifest.find_split(name) != nullptr; });
-    if (there) return;
-    if (options.changed("eval-split")) {
-      for (const std::string& name : names) manifest.split(name);
-    }
-  }
-  log.info("no split judges the epochs: the lowest training loss decides which weights are best");
-}
-
-/// The folder of the run, on rank 0. A new one is made only now that the trainer has found the config to fit the data:
-/// a refused command leaves nothing behind.
-std::optional<RunFolder> run_folder(const RunConfig& config, const Options& options, const RunRecord& record,
-                                    const World& world) {
-  if (world.rank() != 0) return std::nullopt;
-  if (!options.has("resume")) return RunFolder::create(config.run, options.with_absolute_paths(), record);
-  const RunFolder folder = RunFolder::open(config.run);
-  folder.write_options(options.with_absolute_paths());
-  folder.write_record(record);
-  return folder;
-}
-
-/// The file that --weights names, found by rank 0, whose folders count.
-Options with_found_weights(const Options& said, World& world) {
-  if (!said.has("weights")) return said;
-  const std::string file = world.rank() == 0 ? find_weights(said.text("weights"), weight_folders()).string() : "";
-  return said.with("weights", world.broadcast(file));
-}
-
-Exit train(RunConfig config, const Options& options, World& world, const Log& log) {
-  const bool resumes = options.has("resume"), rehearses = options.flag("dry-run");
-  const Manifest manifest = shared_manifest(world, config.loader.data);
-  config.threads = set_threads(config.threads, world);
-  const InputPlan input = plan_input(config.loader, manifest);
-  if (world.rank() == 0 && !resumes && !rehearses) RunFolder::require_new(config.run);
-  note_what_judges(config, options, manifest, log);
-  ResumePoint point;
-  if (resumes) {
-    const bool keeps_checkpoints = config.checkpoint.every.unit != Interval::Unit::never;
-    point = find_resume_point(RunFolder::at(config.run), keeps_checkpoints, world, log);
-    if (point.any) config.model.weights.clear();  // the checkpoint holds what became of them
-  }
-  const std::unique_ptr<Accelerator> accelerator = take_device(config.device, world, log);
-  RankCommunicators channels = make_rank_communicators(world, Seconds(config.timeout), accelerator.get());
-  require_agreement(*channels.control, "the configuration", options.to_ini());
-  if (rehearses) config.loader.stage.clear();  // a rehearsal writes nothing
-  if (rehearses && config.features.place != FeatureCacheConfig::Place::off) {
-    config.features = {};
-    log.info("the rehearsal keeps no features: it runs the frozen part in every step, which the run would not");
-  }
-  ShardAccess shards(config.loader, manifest, world, log);
-  config.loader.shards = shards.folder();
-  const StopSignal stop;
-  Trainer::Hooks hooks;
-  hooks.stop_requested = [&stop] { return stop.requested(); };
-  hooks.on_step = [&shards](std::int64_t, const StepResult&) { shards.rethrow(); };
-  Trainer trainer(config, manifest, channels, log, hooks);
-  shards.opened();
-  if (point.any) log.info(fmt::format("going on after {} steps", trainer.restore(point.newest)));
-  point.newest.reset();  // its tensors take as much memory as model and optimiser
-  log.info(opening_line(config, manifest, input, trainer.network(), world));
-  if (rehearses) {
-    const Rehearsal rehearsal = trainer.rehearse();
-    return say(world, rehearsal_text(rehearsal, world.size(), accelerator ? accelerator->peak_bytes() : 0));
-  }
-  RunRecord record = record_of(config, manifest, input, world.size());
-  record.network = trainer.network();
-  const TrainingResult result = trainer.run(run_folder(config, options, record, world));
-  shards.rethrow();  // what was found since the last step
-  if (const std::string note = shards.unchecked(); !note.empty()) log.info(note);
-  log.info(closing_line(config, result));
-  return result.stopped ? Exit::resumable : Exit::done;
-}
-
 }  // namespace
 
 Exit train_command(const std::vector<std::string>& words) {
@@ -132,15 +24,11 @@ Exit train_command(const std::vector<std::string>& words) {
   return run_in_world("lockstep train", [&](World& world, const Log& log) {
     const Options said = Options::parse(Command::train, words);
     if (const auto answer = answer_to_questions(said)) return say(world, *answer);
-    const bool resumes = said.has("resume");
-    const Options options =
-        resumes ? resumed_options(said, world) : with_fine_tuning(with_found_weights(said, world), world, log);
-    const RunConfig config = RunConfig::from(options);
-    if (options.flag("print-model")) return say(world, model_table(config));
-    require_learnt_weights(config.model, resumes);
+    const Options options = complete_options(said, world, log);
+    if (options.flag("print-model")) return say(world, model_table(RunConfig::from(options)));
     if (!options.has("run") && !options.flag("dry-run"))
       options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
-    return train(config, options, world, log);
+    return train_run(options, world, log);
   });
 }
 

@@ -8,8 +8,6 @@
 namespace lockstep {
 namespace {
 
-bool belongs(const OptionRow& row, Command command) { return (row.commands & static_cast<unsigned>(command)) != 0; }
-
 /// Characters a terminal shows: bytes that do not continue a UTF-8 sequence.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
@@ -64,12 +62,16 @@ std::string help_text(Command command, bool all) {
   std::string text = fmt::format("lockstep {}: {}\n\nusage: {}\n\n", row.name, row.summary, row.usage);
   bool hidden = false;
   for (const OptionRow& option : option_table()) {
-    if (!belongs(option, command)) continue;
+    if (!is_own(command, option)) continue;
     hidden = hidden || !option.common;
     if (all || option.common) text += option_line(option, all);
   }
   text += "  --config FILE                       read options from an INI file; the command line wins\n";
   text += "  --print-config                      show every option with its value, then stop\n";
+  for (const CommandRow& other : command_table()) {
+    if ((row.extends & static_cast<unsigned>(other.command)) != 0)
+      text += fmt::format("  and every option of lockstep {0}      lockstep {0} --help shows them\n", other.name);
+  }
   if (!all && hidden) text += "  --help-all                          the rarer options too\n";
   return text + fmt::format("\nexample: {}\n", row.example);
 }
@@ -83,7 +85,7 @@ std::string overview_text() {
 std::string markdown_table(Command command) {
   std::string text = "| option | default | meaning |\n| --- | --- | --- |\n";
   for (const OptionRow& row : option_table()) {
-    if (!belongs(row, command)) continue;
+    if (!is_own(command, row)) continue;
     std::string value(row.value);
     for (std::size_t at = value.find('|'); at != std::string::npos; at = value.find('|', at + 2))
       value.replace(at, 1, "\\|");

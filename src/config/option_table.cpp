@@ -15,6 +15,7 @@ constexpr unsigned bench_loader = static_cast<unsigned>(Command::bench_loader);
 constexpr unsigned weights_list = static_cast<unsigned>(Command::weights_list);
 constexpr unsigned weights_convert = static_cast<unsigned>(Command::weights_convert);
 constexpr unsigned weights_compare = static_cast<unsigned>(Command::weights_compare);
+constexpr unsigned freeze_study = static_cast<unsigned>(Command::freeze_study);
 constexpr unsigned loading = train | bench_loader;  // what batches hold and how they are prepared
 constexpr double whole = 9007199254740992.0;        // 2^53: integers that survive a JSON reader
 constexpr double tiny = 1e-300;                     // "greater than zero"
@@ -47,6 +48,12 @@ constexpr std::array commands{
                "lockstep train --data datasets/quickstart --run runs/example --filters 16,32 --kernels 3 --epochs 2"},
     CommandRow{Command::evaluate, "evaluate", "a run × a split → metrics", "lockstep evaluate --run DIR [options]",
                "lockstep evaluate --run runs/example --split test"},
+    CommandRow{Command::freeze_study, "freeze-study",
+               "shares of the network frozen, several seeds → a table and a plot of what it brings and costs",
+               "lockstep freeze-study --output DIR --fractions 0,0.5,1 --seeds 1,2,3 [options of lockstep train]",
+               "lockstep freeze-study --data datasets/quickstart --output runs/study --fractions 0,0.5 --seeds 1 "
+               "--filters 16,32 --kernels 3 --epochs 2 --allow-random-frozen",
+               0, "", train},
     CommandRow{Command::bench_loader, "bench loader",
                "a data set → how fast batches come, what limits them, what to change",
                "lockstep bench loader --data DIR [--config FILE] [options]",
@@ -124,6 +131,13 @@ constexpr std::array options{
               "size of a shard, in raw image bytes"},
     OptionRow{"threads", "output", preprocess, integer, "N", "0", false, false, 0, 1024,
               "decoding threads per rank; 0: this rank's share of the cores"},
+
+    OptionRow{"output", "study", freeze_study, path, "DIR", "", true, true, 0, 0,
+              "folder of the study: its runs, study.md, study.json, study.svg; begun there already, it goes on"},
+    OptionRow{"fractions", "study", freeze_study, real_list, "SHARE,…", "0,0.3,0.5,0.8,1", false, true, 0, 1,
+              "shares of the network to freeze, from its input on, as --freeze-fraction takes them"},
+    OptionRow{"seeds", "study", freeze_study, integer_list, "N,…", "1,2,3", false, true, 0, whole,
+              "one run for each share and seed"},
 
     OptionRow{"file", "weights", weights_list, path, "FILE", "", true, true, 0, 0,
               "the weight file, of any format (the word --file may be left out)"},
@@ -334,6 +348,11 @@ constexpr std::array options{
 
 std::span<const CommandRow> command_table() { return commands; }
 std::span<const OptionRow> option_table() { return options; }
+
+bool is_own(Command command, const OptionRow& row) { return (row.commands & static_cast<unsigned>(command)) != 0; }
+bool takes(Command command, const OptionRow& row) {
+  return is_own(command, row) || (row.commands & row_of(command).extends) != 0;
+}
 
 const CommandRow& row_of(Command command) {
   for (const CommandRow& row : commands) {

@@ -19,11 +19,9 @@ namespace {
 constexpr std::string_view instead_of_required[] = {"resume", "audit", "verify"};
 constexpr std::string_view switches[] = {"help", "help-all", "help-markdown", "print-config"};
 
-bool belongs(const OptionRow& row, Command command) { return (row.commands & static_cast<unsigned>(command)) != 0; }
-
 const OptionRow* find_row(Command command, std::string_view name) {
   for (const OptionRow& row : option_table()) {
-    if (row.name == name && belongs(row, command)) return &row;
+    if (row.name == name && takes(command, row)) return &row;
   }
   return nullptr;
 }
@@ -40,7 +38,7 @@ bool passes_over(Command command, std::string_view name) {
 std::string nearest_hint(Command command, std::string_view name) {
   std::vector<std::string> names;
   for (const OptionRow& row : option_table()) {
-    if (belongs(row, command)) names.emplace_back(row.name);
+    if (takes(command, row)) names.emplace_back(row.name);
   }
   const std::string nearest = nearest_name(name, names);
   const auto help = fmt::format("lockstep {} --help-all lists what there is", row_of(command).name);
@@ -53,7 +51,7 @@ po::options_description description_of(Command command) {
   add("config", po::value<std::string>());
   for (const std::string_view name : switches) add(std::string(name).c_str(), po::bool_switch());
   for (const OptionRow& row : option_table()) {
-    if (!belongs(row, command)) continue;
+    if (!takes(command, row)) continue;
     auto* value = po::value<std::string>();
     if (row.type == OptionType::flag) value->implicit_value("true");
     add(std::string(row.name).c_str(), value);
@@ -199,7 +197,7 @@ void Options::read_ini(std::string_view text, const std::string& origin) {
 void Options::fill_defaults(bool require) {
   for (const OptionRow& row : option_table()) {
     const std::string name(row.name);
-    if (!belongs(row, command_) || values_.contains(name)) continue;
+    if (!takes(command_, row) || values_.contains(name)) continue;
     if (row.required && require) {
       throw usage_error(fmt::format("--{} is missing", name), "command line and config",
                         fmt::format("give --{} {}: {}", name, row.value, row.help));
@@ -266,11 +264,27 @@ Options Options::with(const std::string& name, const std::string& text) const {
   return changed;
 }
 
+Options Options::without(const std::string& name) const {
+  Options changed = *this;
+  changed.values_.erase(name);
+  changed.fill_defaults(false);
+  return changed;
+}
+
+Options Options::as(Command command) const {
+  Options other(command);
+  for (const auto& [name, value] : values_) {
+    if (find_row(command, name) != nullptr) other.values_[name] = value;
+  }
+  other.fill_defaults(true);
+  return other;
+}
+
 std::vector<std::string> Options::differences(const Options& other) const {
   std::vector<std::string> names;
   for (const OptionRow& row : option_table()) {
     const std::string name(row.name);
-    if (!belongs(row, command_) || std::ranges::find(names, name) != names.end()) continue;
+    if (!takes(command_, row) || std::ranges::find(names, name) != names.end()) continue;
     const auto mine = values_.find(name), theirs = other.values_.find(name);
     const bool same = mine == values_.end() || theirs == other.values_.end()
                           ? (mine == values_.end()) == (theirs == other.values_.end())
@@ -296,14 +310,14 @@ std::string Options::to_ini() const {
        << row_of(command_).name << " --config THIS" << (command_ == Command::train ? " --run NEW" : "") << "\n";
   std::vector<std::string_view> groups;
   for (const OptionRow& row : option_table()) {
-    if (belongs(row, command_) && !row.group.empty() &&
+    if (takes(command_, row) && !row.group.empty() &&
         std::find(groups.begin(), groups.end(), row.group) == groups.end())
       groups.push_back(row.group);
   }
   for (const std::string_view group : groups) {
     text << "\n[" << group << "]\n";
     for (const OptionRow& row : option_table()) {
-      if (!belongs(row, command_) || row.group != group || !has(row.name)) continue;
+      if (!takes(command_, row) || row.group != group || !has(row.name)) continue;
       text << row.name << " = " << value(row.name).text << "\n";
     }
   }

@@ -14,13 +14,12 @@ Rounds run them one after the other, in turn forwards and backwards. --peers is 
 that says images_per_second. --python: one with torch, torchvision and h5py. --work keeps what is packed.
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import platform
 import statistics
-import subprocess
+
+from measuring import machine, run, write_result
 
 # name of a ratio: (ours, theirs, what was promised)
 RATIOS = {"raw / h5py": ("lockstep raw", "h5py", 4.0), "raw / DALI": ("lockstep raw", "DALI", 3.0),
@@ -38,13 +37,6 @@ for shard in sorted(glob.glob(sys.argv[1] + "/shards/train-*.h5")):
             with open(f"{folder}/{id:08}.jpg", "wb") as image:
                 image.write(data[ends[i]:ends[i + 1]].tobytes())
 """
-
-
-def run(words, timeout=1800):
-    done = subprocess.run([str(word) for word in words], text=True, capture_output=True, timeout=timeout)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, words))}\nended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
 
 
 class Sitting:
@@ -98,11 +90,6 @@ def round_figure(value):
     return round(float(value), 1)
 
 
-def machine(workers):
-    names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-    return f"{workers} of {os.cpu_count()} cores, {names[0] if names else platform.machine()}, load {os.getloadavg()[0]:.1f} at the start"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("program", "photographs", "peers", "python", "dali-python", "work"):
@@ -119,17 +106,13 @@ def main():
     medians = {name: statistics.median(figures) for name, figures in seen.items()}
     ratios = {name: dict(ratio=round(medians[ours] / medians[theirs], 2), promised=promised)
               for name, (ours, theirs, promised) in RATIOS.items()}
-    date = datetime.date.today().isoformat()
-    result = dict(date=date, machine=where, seconds=a.seconds, rounds=a.rounds, images_per_second=seen, medians=medians, ratios=ratios)
-    output = a.output or pathlib.Path(__file__).parent / "results" / f"{date}-loader-peers.json"
-    output.parent.mkdir(exist_ok=True)
-    output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    result = dict(machine=where, seconds=a.seconds, rounds=a.rounds, images_per_second=seen, medians=medians, ratios=ratios)
     print(f"\n{where}; medians of {a.rounds} rounds, images/s")
     for name, median in medians.items():
         print(f"  {name:<14} {median:8}")
     for name, ratio in ratios.items():
         print(f"  {name:<30} {ratio['ratio']:6}×" + (f"  (promised {ratio['promised']}×)" if ratio["promised"] else ""))
-    print(f"written to {output}")
+    write_result("loader-peers", result, a.output)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ TEST(OptionTable, HasNoNameTwiceInACommandAndOnlyDefaultsThatParse) {
     std::set<std::string_view> names;
     std::map<std::string, std::string> defaults;
     for (const OptionRow& row : option_table()) {
-      if ((row.commands & static_cast<unsigned>(command.command)) == 0) continue;
+      if (!takes(command.command, row)) continue;
       EXPECT_TRUE(names.insert(row.name).second) << row.name;
       if (row.required)
         defaults[std::string(row.name)] =

@@ -21,7 +21,7 @@ class Transfer(SystemTest):
     def train(self, run, *more, ranks=0):
         """The log's events by kind, and what was said."""
         words = ("train", "--data", self.data, "--run", self.folder / run, "--model", "squeezenet1_1", "--batch", 32,
-                 "--normalise", "imagenet", "--lr", "1e-3", "--threads", 2 if ranks == 0 else 1, "--log-every", 1, *more)
+                 "--lr", "1e-3", "--threads", 2 if ranks == 0 else 1, "--log-every", 1, *more)
         result = self.done(*words, ranks=ranks)
         events = {}
         for line in (self.folder / run / "log.jsonl").read_text().splitlines():
@@ -30,7 +30,7 @@ class Transfer(SystemTest):
         return events, result.stdout + result.stderr
 
     def trained_head(self, run, *more, ranks=0):
-        return self.train(run, "--weights", self.trunk, "--freeze-fraction", 0.97, *more, ranks=ranks)
+        return self.train(run, "--weights", self.trunk, "--freeze", "all-but-head", *more, ranks=ranks)
 
     def test_the_head_alone_reaches_96_percent(self):
         events, said = self.trained_head("head", "--epochs", 20, "--feature-cache", "memory")

@@ -14,7 +14,8 @@ enum class Command : unsigned {
   bench_loader = 8,
   weights_list = 16,
   weights_convert = 32,
-  weights_compare = 64
+  weights_compare = 64,
+  freeze_study = 128
 };
 
 constexpr unsigned operator|(Command a, Command b) { return static_cast<unsigned>(a) | static_cast<unsigned>(b); }
@@ -27,6 +28,7 @@ struct CommandRow {
   std::string_view example;  ///< works as it is after the quickstart
   unsigned reads = 0;        ///< commands whose config files it takes too, passing over what is theirs alone
   std::string_view words{};  ///< options that words without dashes stand for, in their order: "input,output"
+  unsigned extends = 0;      ///< a command whose options it all takes too, under names that are not its own
 };
 
 enum class OptionType { text, path, choice, choice_list, flag, integer, integer_list, real, real_list, text_list };
@@ -47,5 +49,8 @@ struct OptionRow {
 std::span<const CommandRow> command_table();
 std::span<const OptionRow> option_table();
 const CommandRow& row_of(Command command);
+/// Whether an option is the command's own, or one of the command that it extends.
+bool is_own(Command command, const OptionRow& row);
+bool takes(Command command, const OptionRow& row);
 
 }  // namespace lockstep

@@ -61,6 +61,12 @@ class Options {
   /// The same with one value replaced.
   Options with(const std::string& name, const std::string& text) const;
 
+  /// The same with one value as if nobody had said it.
+  Options without(const std::string& name) const;
+
+  /// What they say of the options of another command, with its defaults for the rest.
+  Options as(Command command) const;
+
   /// Names of the options whose values differ, however they are written ("1e-3" is 0.001), in the table's order.
   std::vector<std::string> differences(const Options& other) const;
 
