@@ -71,18 +71,23 @@ struct NormRecord : torch::CustomClassHolder {
   SumOverRanks sum_over_ranks;
 };
 
+/// `y` is laid out as x, or is its tensor.
+void apply_affine(const NormRecord& record, const Rows& x, const at::Tensor& y) {
+  for (const GroupStatistics& group : record.groups) {
+    for_rows(group.begin, group.end, x.channels, [&](std::int64_t first, std::int64_t last) {
+      const std::int64_t at = first * x.channels;
+      kernels::affine_curve(record.curve, x.data() + at, last - first, x.channels, group.scale.data(),
+                            group.shift.data(), y.data_ptr<float>() + at);
+    });
+  }
+}
+
 struct NormFunction : torch::autograd::Function<NormFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const c10::intrusive_ptr<NormRecord>& record) {
     const Rows rows = as_rows(x, "batch norm");
     const at::Tensor y = empty_as(rows);
-    for (const GroupStatistics& group : record->groups) {
-      for_rows(group.begin, group.end, rows.channels, [&](std::int64_t first, std::int64_t last) {
-        const std::int64_t at = first * rows.channels;
-        kernels::affine_curve(record->curve, rows.data() + at, last - first, rows.channels, group.scale.data(),
-                              group.shift.data(), y.data_ptr<float>() + at);
-      });
-    }
+    apply_affine(*record, rows, y);
     ctx->save_for_backward({rows.tensor, weight, bias});
     ctx->saved_data["record"] = c10::IValue::make_capsule(record);
     return y;
@@ -205,6 +210,14 @@ std::vector<GroupStatistics> training_groups(const Rows& x, const BatchNormStats
   return groups;
 }
 
+/// Without backward nobody asks for x again.
+at::Tensor normalised_in_place(const at::Tensor& x, const NormRecord& record) {
+  const at::NoGradGuard no_grad;
+  const Rows rows = as_rows(x, "batch norm");
+  apply_affine(record, rows, rows.tensor);
+  return rows.tensor;
+}
+
 GroupStatistics running_group(const Rows& x, const BatchNormActivation& layer) {
   GroupStatistics group{0, x.rows, static_cast<double>(x.rows), {}, {}, {}, {}, {}, {}};
   const float *mean = layer.running_mean.data_ptr<float>(), *variance = layer.running_var.data_ptr<float>();
@@ -225,7 +238,7 @@ BatchNormActivation::BatchNormActivation(std::int64_t channels, std::optional<Ac
   num_batches_tracked = register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
 }
 
-at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext& context) {
+at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext& context, InputMemory memory) {
   if (!x.is_cpu()) return tensors::batch_norm(*this, activation_, x, context);
   const auto record = c10::make_intrusive<NormRecord>();
   const std::optional<Curve> curve = fused_curve(activation_);
@@ -244,7 +257,9 @@ at::Tensor BatchNormActivation::forward(const at::Tensor& x, const BatchContext&
     }
     for (GroupStatistics& group : record->groups) finish_affine(group, *this);
   }
-  const at::Tensor y = NormFunction::apply(x, weight, bias, record);
+  const bool recorded = at::GradMode::is_enabled() && (x.requires_grad() || !frozen());
+  const at::Tensor y = memory == InputMemory::may_be_taken && !recorded ? normalised_in_place(x, *record)
+                                                                         : NormFunction::apply(x, weight, bias, record);
   return curve ? y : activate(y, *activation_);
 }
 

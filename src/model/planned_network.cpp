@@ -93,10 +93,13 @@ class PlannedNetwork final : public Model {
     const auto layer = put(conv.name, std::make_shared<ConvLayer>(conv, seed_));
     return [layer](const at::Tensor& x, const BatchContext&) { return layer->forward(x); };
   }
-  Step step_of(const Norm& norm, bool) {
+  Step step_of(const Norm& norm, bool first) {
+    const InputMemory memory = first ? InputMemory::stays : InputMemory::may_be_taken;
     const auto layer =
         put(norm.name, std::make_shared<BatchNormActivation>(norm.channels, norm.activation, stats_, norm.constants));
-    return [layer](const at::Tensor& x, const BatchContext& context) { return layer->forward(x, context); };
+    return [layer, memory](const at::Tensor& x, const BatchContext& context) {
+      return layer->forward(x, context, memory);
+    };
   }
   Step step_of(const Dense& dense, bool) {
     const auto layer = put(dense.name, std::make_shared<DenseLayer>(dense, seed_));

@@ -64,11 +64,12 @@ struct Hardswish {
   static float slope(float z) { return z < -3.0f ? 0.0f : (z <= 3.0f ? z * (1.0f / 3) + 0.5f : 1.0f); }
 };
 
+/// y may be x itself, or apart from it: then no value depends on one that is written before (ivdep).
 template <typename F>
-[[gnu::always_inline]] inline void affine_rows(const float* __restrict x, std::int64_t rows, std::int64_t channels,
-                                               const float* __restrict scale, const float* __restrict shift,
-                                               float* __restrict y) {
+[[gnu::always_inline]] inline void affine_rows(const float* x, std::int64_t rows, std::int64_t channels,
+                                               const float* scale, const float* shift, float* y) {
   for (std::int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
+#pragma GCC ivdep
     for (std::int64_t c = 0; c < channels; ++c) y[c] = F::value(x[c] * scale[c] + shift[c]);
   }
 }

@@ -97,6 +97,28 @@ INSTANTIATE_TEST_SUITE_P(
                       LayerCase{std::nullopt, {3, 1, 1, 2}}, LayerCase{Activation::relu, {70, 5}},
                       LayerCase{Activation::hardswish, {5, 24, 6, 6}, {1e-3, 0.01}}));
 
+TEST(BatchNorm, TakesItsInputsMemoryOnlyWhereItMayAndNoBackwardFollows) {
+  BatchNormActivation layer(3, Activation::relu, {});
+  const BatchContext context;  // evaluation
+  const at::Tensor given = at::randn({2, 3, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor expected = layer.forward(given, context).detach().clone();
+  at::Tensor x = given.clone();
+  EXPECT_NE(layer.forward(x, context, InputMemory::may_be_taken).data_ptr(), x.data_ptr()) << "weight and bias learn";
+  EXPECT_TRUE(x.equal(given));
+  layer.weight.set_requires_grad(false);
+  layer.bias.set_requires_grad(false);
+  EXPECT_NE(layer.forward(x, context).data_ptr(), x.data_ptr()) << "its caller wants it";
+  at::Tensor learns = given.clone().requires_grad_(true);
+  EXPECT_NE(layer.forward(learns, context, InputMemory::may_be_taken).data_ptr(), learns.data_ptr());
+  const at::Tensor y = layer.forward(x, context, InputMemory::may_be_taken);
+  EXPECT_EQ(y.data_ptr(), x.data_ptr());
+  EXPECT_TRUE(y.equal(expected));
+  const at::NoGradGuard no_grad;
+  layer.weight.set_requires_grad(true);
+  x = given.clone();
+  EXPECT_EQ(layer.forward(x, context, InputMemory::may_be_taken).data_ptr(), x.data_ptr());
+}
+
 TEST(BatchNorm, ALargeMeanDoesNotSpoilTheVariance) {
   BatchNormActivation layer(2, std::nullopt, {});
   const at::Tensor x = (random({64, 2, 4, 4}, 1) + 1000);

@@ -68,6 +68,9 @@ TEST_P(Curves, ValueAndSlopeAreLibTorchs) {
     EXPECT_EQ(sum[at], dz[at]);
     EXPECT_DOUBLE_EQ(dot[at], static_cast<double>(dz[at]) * data[i]);
   }
+  std::vector<float> in_place(data, data + n);
+  kernels::affine_curve(GetParam(), in_place.data(), 1, n, one.data(), zero.data(), in_place.data());
+  EXPECT_EQ(in_place, y);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Curves,

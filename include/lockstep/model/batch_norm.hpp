@@ -23,12 +23,16 @@ struct NormConstants {
   double momentum = 0.1;  ///< share of a step's statistics in the running ones
 };
 
+/// Whether the result may lie where the input lay: its caller made it for this layer alone, and wants it no more. Then a
+/// pass that no backward follows (frozen layers, evaluation) needs no memory of its own.
+enum class InputMemory { stays, may_be_taken };
+
 /// y = activation(batch_norm(x)); without activation: batch norm alone.
 class BatchNormActivation : public torch::nn::Module {
  public:
   BatchNormActivation(std::int64_t channels, std::optional<Activation> activation, BatchNormStats stats,
                       NormConstants constants = {});
-  at::Tensor forward(const at::Tensor& x, const BatchContext& context);
+  at::Tensor forward(const at::Tensor& x, const BatchContext& context, InputMemory memory = InputMemory::stays);
   BatchNormStats stats() const { return stats_; }
   const NormConstants& constants() const { return constants_; }
   /// Neither weight nor bias is trained: the running statistics are used in training too, and left alone.
