@@ -8,8 +8,8 @@
 #include <set>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/text.hpp"
 #include "preprocess/fingerprint.hpp"
-#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;

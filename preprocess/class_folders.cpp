@@ -7,9 +7,9 @@
 #include <set>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/text.hpp"
 #include "preprocess/image_files.hpp"
 #include "preprocess/split_classes.hpp"
-#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;

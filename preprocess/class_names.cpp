@@ -9,7 +9,7 @@
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/json_fault.hpp"
-#include "preprocess/text.hpp"
+#include "lockstep/core/text.hpp"
 
 namespace lockstep::preprocess {
 namespace {

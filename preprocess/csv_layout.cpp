@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/text.hpp"
 #include "preprocess/image_files.hpp"
-#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;

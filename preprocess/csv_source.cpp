@@ -11,10 +11,10 @@
 #include <unordered_map>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/text.hpp"
 #include "preprocess/csv_layout.hpp"
 #include "preprocess/image_files.hpp"
 #include "preprocess/image_index.hpp"
-#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;

@@ -17,7 +17,7 @@
 #pragma once
 #include <filesystem>
 
-#include "preprocess/csv_columns.hpp"
+#include "lockstep/core/csv_columns.hpp"
 #include "preprocess/source.hpp"
 
 namespace lockstep::preprocess {

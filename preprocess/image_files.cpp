@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
+#include "lockstep/core/text.hpp"
 #include "preprocess/decode.hpp"
 #include "preprocess/fingerprint.hpp"
-#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace fs = std::filesystem;
@@ -17,20 +16,6 @@ namespace {
 
 constexpr std::uint64_t largest_file = std::uint64_t{1} << 30;
 constexpr int deepest = 24;  // folders below the first; a circle of links would go on for ever
-
-/// As std::filesystem::path::extension(), without making a path: asked several times for each row of a table.
-std::string_view extension_of(std::string_view path) {
-  const std::string_view name = path.substr(path.find_last_of('/') + 1);
-  const std::size_t dot = name.find_last_of('.');
-  return dot == std::string_view::npos || dot == 0 ? std::string_view() : name.substr(dot);
-}
-
-bool is_image_extension(std::string_view extension) {
-  constexpr std::array<std::string_view, 19> known = {"",     ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".bmp",
-                                                      ".dib", ".pbm",  ".pgm",  ".ppm",  ".pnm",  ".webp", ".gif",
-                                                      ".tif", ".tiff", ".heic", ".avif", ".jxl"};
-  return std::ranges::find(known, lower_case(extension)) != known.end();
-}
 
 void collect(const fs::path& folder, const fs::path& relative, int depth, FolderTree& tree) {
   if (depth > deepest) {
@@ -49,13 +34,6 @@ void collect(const fs::path& folder, const fs::path& relative, int depth, Folder
 }
 
 }  // namespace
-
-bool may_be_image(const fs::path& file) { return is_image_extension(extension_of(file.native())); }
-
-std::string without_image_extension(const std::string& path) {
-  const std::string_view extension = extension_of(path);
-  return is_image_extension(extension) ? path.substr(0, path.size() - extension.size()) : path;
-}
 
 std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   std::error_code code;

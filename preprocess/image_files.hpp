@@ -8,18 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "lockstep/core/image_names.hpp"
 #include "preprocess/source.hpp"
 
 namespace lockstep::preprocess {
 
 inline constexpr const char* no_image_extension = "not an image by its extension";  ///< a refusal
-
-/// Whether the extension is one that images carry (those included that decoding refuses by name) or there is none: then
-/// the content decides.
-bool may_be_image(const std::filesystem::path& file);
-
-/// "a/1.jpg" → "a/1"; paths without such an extension come back as they are.
-std::string without_image_extension(const std::string& path);
 
 /// Visible entries of a folder, and the names of the folders among them.
 std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::path& folder);

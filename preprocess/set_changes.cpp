@@ -9,8 +9,8 @@
 #include <unordered_set>
 
 #include "lockstep/core/digest.hpp"
+#include "lockstep/core/text.hpp"
 #include "preprocess/shard_job.hpp"
-#include "preprocess/text.hpp"
 
 namespace lockstep::preprocess {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lockstep/config/options.hpp"
-#include "preprocess/csv_columns.hpp"
+#include "lockstep/core/csv_columns.hpp"
 #include "preprocess/decode.hpp"
 #include "preprocess/findings.hpp"
 #include "preprocess/resize.hpp"

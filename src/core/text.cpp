@@ -1,4 +1,4 @@
-#include "preprocess/text.hpp"
+#include "lockstep/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cctype>
 
-namespace lockstep::preprocess {
+namespace lockstep {
 
 bool is_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
@@ -43,4 +43,4 @@ std::string first_of(const std::vector<std::string>& texts, std::size_t most) {
   return fmt::format("{} … and {} more", fmt::join(texts.begin(), shown, ", "), texts.size() - most);
 }
 
-}  // namespace lockstep::preprocess
+}  // namespace lockstep

@@ -3,16 +3,16 @@
 // Compared without case, blanks, "_" and "-". Names, the first of these that there is: path, file path, image path,
 // file name, image file, file, image name, image, img, name, image id, img id, id. Labels: label, class, class name,
 // category, breed, species, target; two of them are an error, since the wrong one would train without a word, while a
-// wrong column of names finds no files. Errors list the columns that there are, and how to name the right one. Pure
-// functions.
+// wrong column of names finds no files. Errors list the columns that there are, and how to name the right one
+// (--csv-name, --csv-label, --csv-weight). Pure functions.
 #pragma once
 #include <cstddef>
 #include <optional>
 #include <string>
 
-#include "preprocess/csv_reader.hpp"
+#include "lockstep/core/csv.hpp"
 
-namespace lockstep::preprocess {
+namespace lockstep {
 
 /// What the user said; empty: found by itself.
 struct ColumnWishes {
@@ -35,4 +35,4 @@ CsvColumns columns_of_test(const CsvTable& table, const ColumnWishes& wishes, co
 /// The column of names alone.
 CsvColumns unlabelled_columns(const CsvTable& table, const ColumnWishes& wishes);
 
-}  // namespace lockstep::preprocess
+}  // namespace lockstep

@@ -1,4 +1,4 @@
-#include "preprocess/csv_reader.hpp"
+#include "lockstep/core/csv.hpp"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
-#include "preprocess/text.hpp"
+#include "lockstep/core/text.hpp"
 
-namespace lockstep::preprocess {
+namespace lockstep {
 namespace {
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -153,4 +153,16 @@ CsvTable read_csv(const std::filesystem::path& file) {
   return parse_csv(read_file(file, largest), file.string());
 }
 
-}  // namespace lockstep::preprocess
+std::string csv_field(std::string_view text) {
+  // Other separators too: a header full of them would be taken to be separated by them. And blanks at the ends, which
+  // readers drop.
+  if (text.find_first_of(",;\t\"\r\n") == std::string_view::npos && trimmed(text) == text) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += c;
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+}  // namespace lockstep

@@ -1,14 +1,28 @@
-#include "preprocess/csv_reader.hpp"
+#include "lockstep/core/csv.hpp"
 
 #include <gtest/gtest.h>
 
-#include "preprocess/csv_columns.hpp"
-#include "test_files.hpp"
+#include <functional>
 
-namespace lockstep::preprocess {
+#include "lockstep/core/csv_columns.hpp"
+#include "lockstep/core/error.hpp"
+
+namespace lockstep {
 namespace {
 
 using Fields = std::vector<std::string>;
+
+/// The sentence of the Error; empty: there was none.
+std::string failure_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+#define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 std::string failure(std::string_view text) {
   return failure_of([&] { parse_csv(text, "t.csv"); });
@@ -66,6 +80,18 @@ TEST(CsvReader, FaultsNameTheLine) {
                   "UTF-16");
 }
 
+TEST(CsvFields, ComeBackAsTheyWereWritten) {
+  const Fields fields{"plain", "a,b", "say \"hi\"", " blanks ", "two\nlines", "a;b", "", "tab\there"};
+  std::string header = "c1", line = csv_field(fields[0]);
+  for (std::size_t i = 1; i < fields.size(); ++i) {
+    header += ",c" + std::to_string(i + 1);
+    line += "," + csv_field(fields[i]);
+  }
+  EXPECT_EQ(parse_csv(header + "\n" + line + "\n", "t.csv").rows.at(0).fields, fields);
+  EXPECT_EQ(csv_field("plain"), "plain");
+  EXPECT_EQ(csv_field("a\"b"), "\"a\"\"b\"");
+}
+
 class CsvColumnsTest : public ::testing::Test {
  protected:
   static CsvTable table(const std::string& header) { return parse_csv(header + "\n", "t.csv"); }
@@ -111,4 +137,4 @@ TEST_F(CsvColumnsTest, ATestTableMayDoWithoutLabels) {
 }
 
 }  // namespace
-}  // namespace lockstep::preprocess
+}  // namespace lockstep

@@ -1,4 +1,4 @@
-#include "preprocess/csv_columns.hpp"
+#include "lockstep/core/csv_columns.hpp"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "lockstep/core/error.hpp"
-#include "preprocess/text.hpp"
+#include "lockstep/core/text.hpp"
 
-namespace lockstep::preprocess {
+namespace lockstep {
 namespace {
 
 constexpr std::array<std::string_view, 13> known_names = {"path",    "filepath",  "imagepath", "filename", "imagefile",
@@ -115,4 +115,4 @@ CsvColumns columns_of_test(const CsvTable& table, const ColumnWishes& wishes, co
   return columns;
 }
 
-}  // namespace lockstep::preprocess
+}  // namespace lockstep

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace lockstep::preprocess {
+namespace lockstep {
 
 struct CsvRow {
   std::int64_t line = 0;            ///< where it begins, from 1
@@ -37,4 +37,7 @@ CsvTable read_csv(const std::filesystem::path& file);
 /// `file` is named in errors.
 CsvTable parse_csv(std::string_view text, const std::string& file);
 
-}  // namespace lockstep::preprocess
+/// A field as it stands in a file: in quotes where it needs them.
+std::string csv_field(std::string_view text);
+
+}  // namespace lockstep
