@@ -12,17 +12,10 @@
 namespace lockstep {
 namespace {
 
-/// How images are normalised for the published weights of a network; empty: there are none.
-std::string usual_normalisation(const Architecture& architecture) {
-  if (architecture.native_side == 0) return "";
-  const bool symmetric = architecture.family == Family::inception || architecture.family == Family::xception;
-  return symmetric ? "symmetric" : "imagenet";
-}
-
 /// A value of --normalise; empty: nobody knows.
 std::string normalisation_of(const std::filesystem::path& file, const Architecture& architecture) {
   const auto statistics = input_statistics(read_weights(file, architecture.name), file);
-  if (!statistics) return usual_normalisation(architecture);
+  if (!statistics) return std::string(usual_normalisation(architecture));
   return fmt::format("{}/{}", fmt::join(statistics->mean, ","), fmt::join(statistics->std, ","));
 }
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -194,6 +195,23 @@ ModelConfig model_config(const Options& options) {
   config.freeze = freeze_config(options);
   if (options.has("weights")) config.weights = options.path("weights");
   return config;
+}
+
+std::map<std::string, std::string> layer_options(const CustomCnnConfig& config) {
+  std::vector<std::string_view> names;
+  for (const Activation activation : config.activations) names.push_back(name_of(activation));
+  return {{"filters", fmt::format("{}", fmt::join(config.filters, ","))},
+          {"kernels", fmt::format("{}", fmt::join(config.kernels, ","))},
+          {"dense", fmt::format("{}", fmt::join(config.dense, ","))},
+          {"activation", fmt::format("{}", fmt::join(names, ","))},
+          {"batch-norm", config.batch_norm ? "true" : "false"}};
+}
+
+ModelConfig model_config(const std::string& model, const std::map<std::string, std::string>& layers) {
+  std::map<std::string, std::string> values = layers;
+  values["data"] = ".";  // which train asks for
+  values["model"] = model;
+  return model_config(Options::from_values(Command::train, values));
 }
 
 void require_learnt_weights(const ModelConfig& config, bool resumes) {

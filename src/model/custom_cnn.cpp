@@ -80,8 +80,8 @@ class CustomCnn final : public Model {
            seed});
       width = config.dense[i];
     }
-    add(Kind::dense, 0, {"output", {input.classes, width}, std::nullopt, false, {}, seed});
-    add_head("output");
+    add(Kind::dense, 0, {custom_cnn_head, {input.classes, width}, std::nullopt, false, {}, seed});
+    add_head(custom_cnn_head);
   }
 
  private:

@@ -24,7 +24,7 @@ class Summary {
     for (std::size_t i = 0; i < config.filters.size(); ++i) add_conv(input, i);
     features_ = channels_ * side_ * side_;
     for (std::size_t i = 0; i < config.dense.size(); ++i) add_dense(i);
-    add("output", "dense", {input.classes}, features_ * input.classes + input.classes, 2 * features_ * input.classes);
+    add(custom_cnn_head, "dense", {input.classes}, features_ * input.classes + input.classes, 2 * features_ * input.classes);
   }
   std::vector<LayerSummary> take() { return std::move(layers_); }
 

@@ -53,6 +53,10 @@ std::vector<LayerSummary> summarise_model(const ModelConfig& config, const Model
   return summarise(checked_plan(config, input), input);
 }
 
+std::string last_head(const ModelConfig& config, const ModelInput& input) {
+  return config.kind == ModelKind::custom ? custom_cnn_head : checked_plan(config, input).heads.back();
+}
+
 std::int64_t smallest_side(const ModelConfig& config) {
   if (config.kind == ModelKind::custom) return std::int64_t{1} << config.custom.filters.size();
   ModelInput input{3, 1, 1};

@@ -18,7 +18,8 @@ std::string RunRecord::to_json() const {
   json["data"] = {{"folder", data},
                   {"digest", data_digest},
                   {"classes", classes},
-                  {"packed", {packed.height, packed.width, packed.channels}}};
+                  {"packed", {packed.height, packed.width, packed.channels}},
+                  {"resize", resize}};
   json["input"] = {{"side", side}, {"eval_resize", eval_resize}, {"mean", mean}, {"std", std}};
   json["ranks"] = ranks;
   json["threads_per_rank"] = threads_per_rank;
@@ -44,6 +45,7 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
     record.data_digest = from.at("digest");
     record.classes = from.at("classes").get<std::vector<std::string>>();
     record.packed = {from.at("packed").at(0), from.at("packed").at(1), from.at("packed").at(2)};
+    record.resize = from.value("resize", record.resize);
     record.side = input.at("side");
     record.eval_resize = input.at("eval_resize");
     record.mean = input.at("mean").get<std::vector<float>>();

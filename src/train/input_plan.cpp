@@ -27,6 +27,12 @@ ChannelScale scale_of(const LoaderConfig& config, const Manifest& manifest) {
   return {levels_of(config.input_mean, channels, config.data), levels_of(config.input_std, channels, config.data)};
 }
 
+/// How packing brought images to their size, as --resize says it.
+std::string packed_resize(const Manifest& manifest) {
+  const auto said = manifest.settings.find("resize");
+  return said == manifest.settings.end() ? std::string(RunRecord::usual_resize) : said->second;
+}
+
 }  // namespace
 
 InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest) {
@@ -46,12 +52,25 @@ InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest) {
   return plan;
 }
 
+WeightsOrigin origin_of(const RunConfig& config, const Manifest& manifest, const InputPlan& input) {
+  WeightsOrigin origin{std::string(name_of(config.model.kind))};
+  if (config.model.kind == ModelKind::custom) origin.layers = layer_options(config.model.custom);
+  origin.classes = manifest.classes;
+  origin.channels = manifest.shape.channels;
+  origin.packed_side = manifest.shape.width;
+  origin.packed_resize = packed_resize(manifest);
+  origin.side = input.side;
+  origin.eval_resize = input.eval_resize;
+  return origin;
+}
+
 RunRecord record_of(const RunConfig& config, const Manifest& manifest, const InputPlan& input, std::int64_t ranks) {
   RunRecord record;
   record.data = std::filesystem::absolute(config.loader.data).lexically_normal().string();
   record.data_digest = manifest.digest();
   record.classes = manifest.classes;
   record.packed = manifest.shape;
+  record.resize = packed_resize(manifest);
   record.side = input.side;
   record.eval_resize = input.eval_resize;
   record.mean = input.scale.mean;

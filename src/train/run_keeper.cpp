@@ -64,9 +64,13 @@ void require_same_trained(const std::map<std::string, std::int64_t>& kept,
 
 }  // namespace
 
-RunKeeper::RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, ChannelScale scale,
-                     Communicator& control)
-    : folder_(std::move(folder)), config_(config), scale_(std::move(scale)), control_(control) {
+RunKeeper::RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, WeightsOrigin origin,
+                     ChannelScale scale, Communicator& control)
+    : folder_(std::move(folder)),
+      config_(config),
+      origin_(std::move(origin)),
+      scale_(std::move(scale)),
+      control_(control) {
   if (!writes()) return;
   goes_on_ = std::filesystem::exists(folder_->log());
   json_.emplace(folder_->log());
@@ -84,6 +88,7 @@ void RunKeeper::save(const std::filesystem::path& file, const Model& model, cons
                       {"metric", label.metric},
                       {"value", fmt::format("{}", label.value)}}};
   set_input_statistics(weights, {shares_of(scale_.mean), shares_of(scale_.std)});
+  set_weights_origin(weights, origin_);
   write_safetensors(file, weights);
 }
 

@@ -15,6 +15,7 @@
 #include "lockstep/optim/optimiser.hpp"
 #include "lockstep/record/json_log.hpp"
 #include "lockstep/record/run_folder.hpp"
+#include "lockstep/weights/origin.hpp"
 
 namespace lockstep {
 
@@ -27,8 +28,9 @@ struct WeightsLabel {
 
 class RunKeeper {
  public:
-  /// `folder`: of rank 0; none where nothing is to be written. `scale`: of the input; weight files say it.
-  RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, ChannelScale scale, Communicator& control);
+  /// `folder`: of rank 0; none where nothing is to be written. Weight files say `origin` and `scale`, of the input.
+  RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, WeightsOrigin origin, ChannelScale scale,
+            Communicator& control);
 
   void log(const LogFields& fields);
   /// Whether an earlier start of the run has written to the log already.
@@ -51,6 +53,7 @@ class RunKeeper {
 
   std::optional<RunFolder> folder_;
   CheckpointConfig config_;
+  WeightsOrigin origin_;
   ChannelScale scale_;
   Communicator& control_;
   std::optional<JsonLog> json_;

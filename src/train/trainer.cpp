@@ -36,6 +36,7 @@ struct Trainer::State {
   RunConfig config;
   std::int64_t classes;
   std::string data_digest;
+  WeightsOrigin origin;  // of the weight files
   RankCommunicators& channels;
   const Log& log;
   Hooks hooks;
@@ -76,6 +77,7 @@ struct Trainer::State {
     if (!config.model.freeze.allow_random) require_learnt(freeze(*model, config.model.freeze), report);
     make_step_of_phase();
     at.data_digest = data_digest;
+    origin = origin_of(config, manifest, data.input());
   }
 
   /// Freezes what is frozen in the epoch that begins and makes the step of what is trained; what the optimiser knows of
@@ -130,7 +132,8 @@ struct Trainer::State {
   }
 
   void begin(std::optional<RunFolder> folder) {
-    keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, data.input().scale, *channels.control);
+    keeper = std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, origin, data.input().scale,
+                                         *channels.control);
     open_batches();
     tally = EpochTally(at.sums);
     steps_before = kept_steps = at.steps;

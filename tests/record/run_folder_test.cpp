@@ -27,7 +27,8 @@ RunRecord some_record() {
           2,
           4,
           "cpu",
-          {"resnet18", 100, 40, 240, {"conv1.weight"}}};
+          {"resnet18", 100, 40, 240, {"conv1.weight"}},
+          "pad"};
 }
 
 Options some_options() { return Options::from_values(Command::train, {{"data", "d"}, {"lr", "0.125"}}); }
@@ -39,6 +40,13 @@ TEST(RunFolder, KeepsConfigAndRecord) {
   EXPECT_EQ(run.options().to_ini(), some_options().to_ini());
   EXPECT_EQ(run.record().to_json(), some_record().to_json());
   EXPECT_EQ(run.record().mean, some_record().mean) << "floats survive exactly";
+}
+
+TEST(RunFolder, OlderRecordsDoNotSayHowImagesWereResized) {
+  nlohmann::json json = nlohmann::json::parse(some_record().to_json());
+  EXPECT_EQ(RunRecord::from_json(json.dump(), "run.json").resize, "pad");
+  json["data"].erase("resize");
+  EXPECT_EQ(RunRecord::from_json(json.dump(), "run.json").resize, "crop");
 }
 
 TEST(RunFolder, ExistingFoldersAreNotOverwritten) {

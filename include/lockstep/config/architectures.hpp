@@ -65,6 +65,8 @@ inline constexpr std::array<Architecture, 18> architecture_table{{
 }};
 
 const Architecture& architecture_of(ModelKind kind);
+/// How images are normalised for the published weights of a network, as a value of --normalise; empty: there are none.
+std::string_view usual_normalisation(const Architecture& architecture);
 /// `name` must be one of the table's: the options are checked against it.
 const Architecture& architecture_named(std::string_view name);
 

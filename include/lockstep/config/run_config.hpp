@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -179,6 +180,11 @@ struct RunConfig {
 
   static RunConfig from(const Options& options);
 };
+
+/// The options of train that describe a custom CNN, by name, so that it can be built again without its run.
+std::map<std::string, std::string> layer_options(const CustomCnnConfig& config);
+/// The network `model` of the table, with such options: what nothing but its forward pass in evaluation is asked of.
+ModelConfig model_config(const std::string& model, const std::map<std::string, std::string>& layers);
 
 /// Freezing keeps what was learnt: a usage error for frozen weights that come from nowhere, unless that is wanted.
 /// `resumes`: the run goes on from a checkpoint.

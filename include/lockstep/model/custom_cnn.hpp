@@ -15,6 +15,9 @@
 
 namespace lockstep {
 
+/// The dense layer that gives the classes.
+inline constexpr const char* custom_cnn_head = "output";
+
 /// All layers in order; a pure function. Errors: as above.
 std::vector<LayerSummary> summarise_custom_cnn(const CustomCnnConfig& config, const ModelInput& input);
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "lockstep/config/run_config.hpp"
@@ -18,6 +19,9 @@ std::shared_ptr<Model> make_model(const ModelConfig& config, const ModelInput& i
 
 /// All layers in order, without making the network.
 std::vector<LayerSummary> summarise_model(const ModelConfig& config, const ModelInput& input);
+
+/// Model::heads().back(): the layer that gives the logits, whose weight has a row for each class. Without making it.
+std::string last_head(const ModelConfig& config, const ModelInput& input);
 
 /// The least side at which each layer has something to work on and each stride something to reduce.
 std::int64_t smallest_side(const ModelConfig& config);

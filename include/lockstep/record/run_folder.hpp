@@ -25,6 +25,7 @@ struct NetworkRecord {
 /// What a run records about its data and input, for everything that later uses its weights.
 struct RunRecord {
   static constexpr int format_version = 1;
+  static constexpr std::string_view usual_resize = "crop";
 
   std::string data;         ///< absolute path of the data set
   std::string data_digest;  ///< Manifest::digest()
@@ -35,6 +36,9 @@ struct RunRecord {
   std::int64_t ranks = 0, threads_per_rank = 0;
   std::string device = "cpu";  ///< what the ranks computed on
   NetworkRecord network;
+  /// How packing brought images to their size: --resize of preprocess. Runs that do not say it (older ones) are taken
+  /// to have cropped.
+  std::string resize{usual_resize};
 
   std::string to_json() const;
   static RunRecord from_json(std::string_view text, const std::string& where);

@@ -22,6 +22,7 @@
 #include "lockstep/evaluate/evaluator.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/train/training_step.hpp"
+#include "lockstep/weights/origin.hpp"
 
 namespace lockstep {
 
@@ -36,6 +37,9 @@ InputPlan plan_input(const LoaderConfig& config, const Manifest& manifest);
 
 /// What run.json says of a run.
 RunRecord record_of(const RunConfig& config, const Manifest& manifest, const InputPlan& input, std::int64_t ranks);
+
+/// What its weight files say of it.
+WeightsOrigin origin_of(const RunConfig& config, const Manifest& manifest, const InputPlan& input);
 
 struct TrainingResult {
   std::int64_t epochs = 0, steps = 0;  ///< completed, those before a resume included
