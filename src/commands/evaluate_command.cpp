@@ -1,122 +1,88 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 
+#include "commands/evaluate_predictions.hpp"
 #include "commands/ranks.hpp"
+#include "commands/run_data.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
-#include "lockstep/evaluate/evaluator.hpp"
-#include "lockstep/model/make_model.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/train/rank_communicators.hpp"
-#include "lockstep/weights/safetensors.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Where two lists of classes part; empty: they are the same.
-std::string class_difference(const std::vector<std::string>& trained, const std::vector<std::string>& given) {
-  if (trained.size() != given.size())
-    return fmt::format("{} classes, the run was trained on {}", given.size(), trained.size());
-  const auto [mine, theirs] = std::ranges::mismatch(trained, given);
-  if (mine == trained.end()) return "";
-  return fmt::format("'{}' as class {}, which was '{}' in training", *theirs, mine - trained.begin(), *mine);
-}
-
-/// Images packed at another side are scaled on the way; other classes or channels mean other labels and inputs.
-void check_fits(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder) {
-  std::string difference = class_difference(record.classes, manifest.classes);
-  if (difference.empty() && manifest.shape.channels != record.packed.channels) {
-    difference = fmt::format("{} channel{}, the run was trained on {}", manifest.shape.channels,
-                             manifest.shape.channels == 1 ? "" : "s", record.packed.channels);
-  }
-  if (difference.empty()) return;
-  throw Error("the data set has " + difference, folder.string(),
-              "give one with the classes of the run, in the same order, with --data");
-}
-
-/// A run knows where its data set lay. Named with --data, a missing one is a mistyped path; else it may have moved.
-void check_still_there(const std::filesystem::path& folder, bool named) {
-  if (named || std::filesystem::exists(folder)) return;
-  throw Error("no such data set", folder.string(),
-              "the run was trained on the one there: say with --data where it is now");
-}
-
-/// Whether it is the data set of the run. Packed anew, a split may hold images that the run was trained on: a better
-/// score than the model deserves.
-bool check_same_data(const RunRecord& record, const Manifest& manifest, const std::filesystem::path& folder, bool named,
-                     const Log& log) {
-  if (manifest.digest() == record.data_digest) return true;
-  if (!named) {
-    throw Error("the data set is not the one this run was trained on, though it lies in the same place",
-                folder.string(), "name it with --data to judge on it all the same");
-  }
-  log.info("note: this is not the data set the run was trained on; samples it was trained on may be among these");
-  return false;
-}
-
-std::shared_ptr<Model> load_model(const RunFolder& run, const RunRecord& record, const std::string& which) {
-  const RunConfig config = RunConfig::from(run.options());
-  const ModelInput input{record.packed.channels, record.side, static_cast<std::int64_t>(record.classes.size())};
-  std::shared_ptr<Model> model = make_model(config.model, input, config.seed);
-  const std::filesystem::path file = which == "best" ? run.best_weights() : run.last_weights();
-  if (!std::filesystem::exists(file)) {
-    throw Error("the run has no such weights yet", file.string(),
-                "wait for the end of its first epoch, or choose --weights");
-  }
-  copy_weights(read_safetensors(file), state_of(*model), file);
-  return model;
-}
-
-TestTimeFlips flips_of(const Options& options) {
-  const std::string flips = options.text("test-time-flips");
-  if (flips == "none") return TestTimeFlips::none;
-  return flips == "horizontal" ? TestTimeFlips::horizontal : TestTimeFlips::both;
-}
-
 /// What was judged, as metrics.json keeps it: a score on other data, or of averaged views, must not take the place of
 /// the plain one.
-std::string judged_name(const DataSplit& split, bool same_data, const std::filesystem::path& data,
-                        const Options& options) {
-  std::string name = split.name();
-  if (!same_data) name += " of " + std::filesystem::absolute(data).lexically_normal().string();
+std::string judged_name(const std::string& split, const RunData& data, const Options& options) {
+  std::string name = split;
+  if (!data.same) name += " of " + std::filesystem::absolute(data.folder).lexically_normal().string();
   if (flips_of(options) != TestTimeFlips::none) name += ", test-time flips " + options.text("test-time-flips");
   return name;
 }
 
-void write_metrics(const RunFolder& run, const RunRecord& record, const Evaluation& evaluation,
-                   const std::string& split, const std::string& weights) {
+void report_run(const Evaluation& evaluation, const Committee& committee, const std::string& judged,
+                const Options& options, const Log& log) {
+  const RunFolder run = RunFolder::open(options.paths("run").front());
   const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
-  write_file_atomically(run.metrics(), metrics_json(evaluation.metrics, record.classes, {split, weights}, before));
-}
-
-Exit evaluate_run(const Options& options, World& world, const Log& log) {
-  const RunFolder run = RunFolder::open(options.path("run"));
-  const RunRecord record = run.record();
-  const std::filesystem::path data = options.has("data") ? options.path("data") : std::filesystem::path(record.data);
-  if (world.rank() == 0) check_still_there(data, options.has("data"));
-  const Manifest manifest = shared_manifest(world, data);
-  check_fits(record, manifest, data);
-  const bool same_data = check_same_data(record, manifest, data, options.has("data"), log);
-  const std::unique_ptr<Accelerator> accelerator = take_device(device_of(options), world, log);
-  const std::shared_ptr<Model> model = load_model(run, record, options.text("weights"));
-  if (accelerator) model->to(accelerator->device());
-  const EvaluationSettings settings{record.eval_resize, set_threads(options.integer("threads"), world), true,
-                                    flips_of(options)};
-  const RankCommunicators channels = make_rank_communicators(world, Seconds(options.real("timeout")));
-  const DataSplit split(data, manifest, options.text("split"));
-  const ImageTransform transform(manifest.shape, record.side, {record.mean, record.std});
-  const Evaluation evaluation =
-      evaluate(*model, split, transform, static_cast<std::int64_t>(record.classes.size()), settings, *channels.control);
-  if (world.rank() != 0) return Exit::done;
-  write_metrics(run, record, evaluation, judged_name(split, same_data, data, options), options.text("weights"));
-  fmt::print("{}", format_metrics(evaluation.metrics, record.classes));
+  write_file_atomically(
+      run.metrics(), metrics_json(evaluation.metrics, committee.classes(), {judged, options.text("weights")}, before));
+  fmt::print("{}", format_metrics(evaluation.metrics, committee.classes()));
   log.info(fmt::format("{:.1f} images/s; written to {}",
                        static_cast<double>(evaluation.metrics.samples) / evaluation.seconds, run.metrics().string()));
+}
+
+void report_ensemble(const Judgement& judgement, const Committee& committee, const std::string& judged,
+                     const Options& options, const Log& log) {
+  fmt::print("{}{}", committee.table(judgement), format_metrics(judgement.ensemble.metrics, committee.classes()));
+  if (!options.has("output")) return;
+  write_file_atomically(options.path("output"), committee.json(judgement, judged));
+  log.info("written to " + options.text("output"));
+}
+
+/// best and greedy look at a split before they are judged; judged on the same one they look better than they are.
+void choose_members(Committee& committee, const RunData& data, std::int64_t threads, const Options& options,
+                    Communicator& communicator, const Log& log) {
+  const std::string split = options.text("choose-on");
+  if (split == "none")
+    options.reject("choose-on", fmt::format("--ensemble {} needs a split to choose on", committee.rule()),
+                   "name one that the runs were not trained on, such as validation");
+  const JudgedImages images(committee, data, split, threads, flips_of(options));
+  committee.choose(images.members, communicator);
+  if (split == options.text("split"))
+    log.info(fmt::format("note: the members were chosen on {}, on which they are judged: expect less of other images",
+                         split));
+}
+
+Exit evaluate_runs(const Options& options, World& world, const Log& log) {
+  std::vector<Member> runs;
+  for (const std::filesystem::path& run : options.paths("run"))
+    runs.push_back(member_of_run(run, options.text("weights")));
+  Committee committee(std::move(runs), options);
+  options.reject_unused("output", !committee.alone(), "several --run, or --predictions");
+  options.reject_unused("choose-on", committee.chooses() && !committee.alone(), "--ensemble best or greedy");
+  const RunData data = open_run_data(committee.members(), options.has("data") ? options.path("data") : "", world, log);
+  const std::unique_ptr<Accelerator> accelerator = take_device(device_of(options), world, log);
+  if (accelerator) committee.to(accelerator->device());
+  const std::int64_t threads = set_threads(options.integer("threads"), world);
+  const RankCommunicators channels = make_rank_communicators(world, Seconds(options.real("timeout")));
+  if (committee.chooses() && !committee.alone())
+    choose_members(committee, data, threads, options, *channels.control, log);
+  const JudgedImages images(committee, data, options.text("split"), threads, flips_of(options));
+  const std::string judged = judged_name(options.text("split"), data, options);
+  if (committee.alone()) {
+    const Scorer& scorer = images.members.scorers().front();
+    const Evaluation evaluation =
+        evaluate(scorer.model, scorer.input, std::ssize(committee.classes()), scorer.settings, *channels.control);
+    if (world.rank() == 0) report_run(evaluation, committee, judged, options, log);
+    return Exit::done;
+  }
+  const Judgement judgement = committee.judge(images.members, images.mean, *channels.control);
+  if (world.rank() == 0) report_ensemble(judgement, committee, judged, options, log);
   return Exit::done;
 }
 
@@ -128,7 +94,10 @@ Exit evaluate_command(const std::vector<std::string>& words) {
   return run_in_world("lockstep evaluate", [&](World& world, const Log& log) {
     const Options options = Options::parse(Command::evaluate, words);
     if (const auto answer = answer_to_questions(options)) return say(world, *answer);
-    return evaluate_run(options, world, log);
+    if (options.has("predictions")) return evaluate_predictions(options, world, log);
+    for (const char* option : {"labels", "csv-name", "csv-label"})
+      options.reject_unused(option, false, "--predictions");
+    return evaluate_runs(options, world, log);
   });
 }
 

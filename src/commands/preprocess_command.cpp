@@ -1,17 +1,13 @@
 #include <unistd.h>
 
-#include <cerrno>
-#include <filesystem>
-
+#include "commands/preprocess_program.hpp"
 #include "lockstep/commands/commands.hpp"
 
 namespace lockstep {
 
-// A program of its own, since OpenCV's codecs bring 139 libraries and 50 MB that a trainer has no use for. Exec before
-// MPI starts: under mpirun the new program takes this one's place among the ranks.
+// Exec before MPI starts: under mpirun the new program takes this one's place among the ranks.
 Exit preprocess_command(const std::vector<std::string>& words) {
-  const std::filesystem::path program =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "lockstep-preprocess";
+  const std::filesystem::path program = preprocess_program();
   std::vector<char*> arguments{const_cast<char*>(program.c_str())};
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);

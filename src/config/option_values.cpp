@@ -21,6 +21,18 @@ std::vector<std::string> split_list(std::string_view text) {
   }
 }
 
+std::vector<std::string> split_paths(std::string_view text) {
+  std::vector<std::string> paths;
+  while (true) {
+    const std::size_t end = text.find('\n');
+    paths.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return paths;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string join_paths(const std::vector<std::string>& paths) { return fmt::format("{}", fmt::join(paths, "\n")); }
+
 std::optional<double> parse_real(std::string_view text) {
   double value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -46,6 +58,11 @@ std::optional<bool> parse_flag(std::string_view text) {
 }
 
 namespace {
+
+/// The same for "r1" and "./r1/".
+std::string absolute_folder(std::string_view text) {
+  return std::filesystem::absolute(std::filesystem::path(text) / "").lexically_normal().string();
+}
 
 std::string range_text(const OptionRow& row) {
   if (row.low > 0 && row.low < 1e-200) return fmt::format("above 0, at most {}", row.high);
@@ -93,6 +110,11 @@ std::string fault_of(const OptionRow& row, std::string_view text) {
     case OptionType::text:
     case OptionType::path:
       return "";
+    case OptionType::path_list:
+      for (const std::string& path : split_paths(text)) {
+        if (path.empty()) return "an empty path";
+      }
+      return "";
     case OptionType::choice:
       return choice_fault(row, text);
     case OptionType::flag:
@@ -130,7 +152,12 @@ std::string fix_for(const OptionRow& row) {
 std::string canonical(const OptionRow& row, std::string_view text) {
   switch (row.type) {
     case OptionType::path:
-      return std::filesystem::absolute(std::filesystem::path(text) / "").lexically_normal().string();
+      return absolute_folder(text);
+    case OptionType::path_list: {
+      std::vector<std::string> paths = split_paths(text);
+      for (std::string& path : paths) path = absolute_folder(path);
+      return join_paths(paths);
+    }
     case OptionType::flag:
       return parse_flag(text).value_or(false) ? "true" : "false";
     case OptionType::integer:

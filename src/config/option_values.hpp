@@ -15,6 +15,9 @@ namespace lockstep {
 
 /// The parts between commas, without blanks around them.
 std::vector<std::string> split_list(std::string_view text);
+/// The parts of a list of paths, which any letter but a line's end may stand in; join_paths() puts them together.
+std::vector<std::string> split_paths(std::string_view text);
+std::string join_paths(const std::vector<std::string>& paths);
 std::optional<double> parse_real(std::string_view text);
 std::optional<std::int64_t> parse_integer(std::string_view text);
 std::optional<bool> parse_flag(std::string_view text);

@@ -16,7 +16,7 @@ namespace po = boost::program_options;
 namespace {
 
 /// With one of these nothing else is required: the run or the data set that it names has said it.
-constexpr std::string_view instead_of_required[] = {"resume", "audit", "verify"};
+constexpr std::string_view instead_of_required[] = {"resume", "audit", "verify", "predictions"};
 constexpr std::string_view switches[] = {"help", "help-all", "help-markdown", "print-config"};
 
 const OptionRow* find_row(Command command, std::string_view name) {
@@ -52,6 +52,10 @@ po::options_description description_of(Command command) {
   for (const std::string_view name : switches) add(std::string(name).c_str(), po::bool_switch());
   for (const OptionRow& row : option_table()) {
     if (!takes(command, row)) continue;
+    if (row.type == OptionType::path_list) {
+      add(std::string(row.name).c_str(), po::value<std::vector<std::string>>()->composing());
+      continue;
+    }
     auto* value = po::value<std::string>();
     if (row.type == OptionType::flag) value->implicit_value("true");
     add(std::string(row.name).c_str(), value);
@@ -127,7 +131,11 @@ Options Options::parse(Command command, const std::vector<std::string>& words) {
     asks_only = asks_only || given;
   }
   for (const auto& [name, value] : map) {
-    if (find_row(command, name) != nullptr) options.set(name, value.as<std::string>(), "command line");
+    const OptionRow* row = find_row(command, name);
+    if (row == nullptr) continue;
+    const bool list = row->type == OptionType::path_list;
+    options.set(name, list ? join_paths(value.as<std::vector<std::string>>()) : value.as<std::string>(),
+                "command line");
   }
   const bool is_said_elsewhere =
       std::ranges::any_of(instead_of_required, [&](std::string_view name) { return options.has(name); });
@@ -186,11 +194,15 @@ void Options::read_ini(std::string_view text, const std::string& origin) {
       throw usage_error(fmt::format("{} stands in section [{}]", name, section), where,
                         fmt::format("move it to [{}] or leave sections out", row->group));
     }
-    if (const auto [first, fresh] = seen.emplace(name, number); !fresh) {
+    std::string said(trimmed(line.substr(equals + 1)));
+    const auto [first, fresh] = seen.emplace(name, number);
+    if (!fresh && row != nullptr && row->type == OptionType::path_list) {
+      said = join_paths({this->text(name), said});
+    } else if (!fresh) {
       throw usage_error(fmt::format("{} is set twice (line {} too)", name, first->second), where, "keep one of them");
     }
     if (row == nullptr && passes_over(command_, name)) continue;
-    set(name, std::string(trimmed(line.substr(equals + 1))), where);
+    set(name, said, where);
   }
 }
 
@@ -222,6 +234,12 @@ bool Options::changed(std::string_view name) const {
 bool Options::has(std::string_view name) const { return values_.contains(name); }
 std::string Options::text(std::string_view name) const { return value(name).text; }
 std::filesystem::path Options::path(std::string_view name) const { return value(name).text; }
+
+std::vector<std::filesystem::path> Options::paths(std::string_view name) const {
+  const std::vector<std::string> texts = split_paths(value(name).text);
+  return {texts.begin(), texts.end()};
+}
+
 bool Options::flag(std::string_view name) const { return parse_flag(value(name).text).value(); }
 std::int64_t Options::integer(std::string_view name) const { return parse_integer(value(name).text).value(); }
 double Options::real(std::string_view name) const { return parse_real(value(name).text).value(); }
@@ -298,16 +316,18 @@ Options Options::with_absolute_paths() const {
   Options absolute = *this;
   for (auto& [name, value] : absolute.values_) {
     const OptionRow* row = find_row(command_, name);
-    if (row == nullptr || row->type != OptionType::path) continue;
-    value.text = std::filesystem::absolute(value.text).lexically_normal().string();
+    if (row == nullptr || (row->type != OptionType::path && row->type != OptionType::path_list)) continue;
+    std::vector<std::string> paths = split_paths(value.text);
+    for (std::string& path : paths) path = std::filesystem::absolute(path).lexically_normal().string();
+    value.text = join_paths(paths);
   }
   return absolute;
 }
 
 std::string Options::to_ini() const {
-  std::ostringstream text;
-  text << "# lockstep " << row_of(command_).name << ", every option; runs again with: lockstep "
-       << row_of(command_).name << " --config THIS" << (command_ == Command::train ? " --run NEW" : "") << "\n";
+  std::ostringstream ini;
+  ini << "# lockstep " << row_of(command_).name << ", every option; runs again with: lockstep " << row_of(command_).name
+      << " --config THIS" << (command_ == Command::train ? " --run NEW" : "") << "\n";
   std::vector<std::string_view> groups;
   for (const OptionRow& row : option_table()) {
     if (takes(command_, row) && !row.group.empty() &&
@@ -315,13 +335,15 @@ std::string Options::to_ini() const {
       groups.push_back(row.group);
   }
   for (const std::string_view group : groups) {
-    text << "\n[" << group << "]\n";
+    ini << "\n[" << group << "]\n";
     for (const OptionRow& row : option_table()) {
       if (!takes(command_, row) || row.group != group || !has(row.name)) continue;
-      text << row.name << " = " << value(row.name).text << "\n";
+      const bool list = row.type == OptionType::path_list;
+      for (const std::string& part : list ? split_paths(text(row.name)) : std::vector{text(row.name)})
+        ini << row.name << " = " << part << "\n";
     }
   }
-  return text.str();
+  return ini.str();
 }
 
 }  // namespace lockstep

@@ -70,6 +70,47 @@ std::optional<double> auc_of_class(std::span<const float> probabilities, std::sp
   return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
+/// Of float or double.
+template <typename Score>
+Prediction predict_from(std::span<const Score> scores, std::int64_t id, std::int64_t label,
+                        std::optional<std::int64_t> winner) {
+  Prediction result{id, label, 0, 0, 0};
+  const Score own = scores[static_cast<std::size_t>(label)];
+  const Score top = *std::max_element(scores.begin(), scores.end());
+  result.predicted = winner.value_or(std::find(scores.begin(), scores.end(), top) - scores.begin());
+  double total = 0;
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    const auto number = static_cast<std::int64_t>(c);
+    total += std::exp(static_cast<double>(scores[c]) - top);
+    const bool before = scores[c] > own || (scores[c] == own && number < label);
+    if (number == result.predicted ? number != label : before) ++result.rank;
+  }
+  if (result.predicted == label) result.rank = 0;
+  result.loss = std::log(total) - (static_cast<double>(own) - top);
+  return result;
+}
+
+nlohmann::ordered_json json_of(const Metrics& metrics, const std::vector<std::string>& class_names) {
+  nlohmann::ordered_json json;
+  json["samples"] = metrics.samples;
+  if (metrics.scored) json["loss"] = metrics.loss;
+  json["accuracy"] = metrics.accuracy;
+  if (metrics.scored) json["top5_accuracy"] = metrics.top5;
+  json["macro"] = {{"precision", metrics.macro_precision}, {"recall", metrics.macro_recall}, {"f1", metrics.macro_f1}};
+  if (metrics.auc) json["macro"]["auc_one_vs_rest"] = *metrics.auc;
+  json["classes"] = nlohmann::ordered_json::array();
+  for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
+    const ClassMetrics& m = metrics.classes[c];
+    json["classes"].push_back({{"name", class_names[c]},
+                               {"support", m.support},
+                               {"precision", m.precision},
+                               {"recall", m.recall},
+                               {"f1", m.f1}});
+  }
+  json["confusion_matrix"] = metrics.confusion;
+  return json;
+}
+
 }  // namespace
 
 double Metrics::score(Metric metric) const {
@@ -88,34 +129,27 @@ double Metrics::score(Metric metric) const {
   return 0;
 }
 
-Prediction predict(std::span<const float> scores, std::int64_t id, std::int64_t label) {
-  Prediction result{id, label, 0, 0, 0};
-  const float own = scores[static_cast<std::size_t>(label)];
-  const float top = *std::max_element(scores.begin(), scores.end());
-  double total = 0;
-  bool found = false;
-  for (std::size_t c = 0; c < scores.size(); ++c) {
-    total += std::exp(static_cast<double>(scores[c]) - top);
-    if (scores[c] > own || (scores[c] == own && static_cast<std::int64_t>(c) < label)) ++result.rank;
-    if (!found && scores[c] == top) {
-      result.predicted = static_cast<std::int64_t>(c);
-      found = true;
-    }
-  }
-  result.loss = std::log(total) - (static_cast<double>(own) - top);
-  return result;
+Prediction predict(std::span<const float> scores, std::int64_t id, std::int64_t label,
+                   std::optional<std::int64_t> winner) {
+  return predict_from(scores, id, label, winner);
 }
 
-Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t classes) {
+Prediction predict(std::span<const double> scores, std::int64_t id, std::int64_t label,
+                   std::optional<std::int64_t> winner) {
+  return predict_from(scores, id, label, winner);
+}
+
+Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t classes, bool scored) {
   if (predictions.empty()) throw Error("no labelled sample to judge", "metrics", "choose a split that has labels");
   const auto n = static_cast<std::size_t>(classes);
   Metrics metrics;
   metrics.samples = static_cast<std::int64_t>(predictions.size());
+  metrics.scored = scored;
   metrics.confusion.assign(n, std::vector<std::int64_t>(n));
   std::int64_t top1 = 0, top5 = 0;
   for (const Prediction& p : predictions) {
     metrics.loss += p.loss;
-    top1 += p.rank == 0 ? 1 : 0;
+    top1 += p.predicted == p.label ? 1 : 0;
     top5 += p.rank < 5 ? 1 : 0;
     ++metrics.confusion[static_cast<std::size_t>(p.label)][static_cast<std::size_t>(p.predicted)];
   }
@@ -146,22 +180,7 @@ std::string metrics_json(const Metrics& metrics, const std::vector<std::string>&
                          std::string_view before) {
   nlohmann::ordered_json json;
   json["weights"] = judged.weights;
-  json["samples"] = metrics.samples;
-  json["loss"] = metrics.loss;
-  json["accuracy"] = metrics.accuracy;
-  json["top5_accuracy"] = metrics.top5;
-  json["macro"] = {{"precision", metrics.macro_precision}, {"recall", metrics.macro_recall}, {"f1", metrics.macro_f1}};
-  if (metrics.auc) json["macro"]["auc_one_vs_rest"] = *metrics.auc;
-  json["classes"] = nlohmann::ordered_json::array();
-  for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
-    const ClassMetrics& m = metrics.classes[c];
-    json["classes"].push_back({{"name", class_names[c]},
-                               {"support", m.support},
-                               {"precision", m.precision},
-                               {"recall", m.recall},
-                               {"f1", m.f1}});
-  }
-  json["confusion_matrix"] = metrics.confusion;
+  json.update(json_of(metrics, class_names));
   auto file = nlohmann::ordered_json::parse(before, nullptr, false);
   if (!file.is_object() || !file.contains("splits"))
     file = {{"format_version", 1}, {"splits", nlohmann::ordered_json::object()}};
@@ -169,10 +188,16 @@ std::string metrics_json(const Metrics& metrics, const std::vector<std::string>&
   return file.dump(2) + "\n";
 }
 
+std::string metrics_object(const Metrics& metrics, const std::vector<std::string>& class_names) {
+  return json_of(metrics, class_names).dump();
+}
+
 std::string format_metrics(const Metrics& metrics, const std::vector<std::string>& class_names) {
-  std::string text =
-      fmt::format("{} samples: loss {:.4f}, accuracy {:.2f} %, top-5 {:.2f} %, macro F1 {:.4f}", metrics.samples,
-                  metrics.loss, 100 * metrics.accuracy, 100 * metrics.top5, metrics.macro_f1);
+  std::string text = fmt::format("{} samples: ", metrics.samples);
+  if (metrics.scored) text += fmt::format("loss {:.4f}, ", metrics.loss);
+  text += fmt::format("accuracy {:.2f} %, ", 100 * metrics.accuracy);
+  if (metrics.scored) text += fmt::format("top-5 {:.2f} %, ", 100 * metrics.top5);
+  text += fmt::format("macro F1 {:.4f}", metrics.macro_f1);
   if (metrics.auc) text += fmt::format(", AUC {:.4f}", *metrics.auc);
   std::size_t width = 5;
   for (const std::string& name : class_names) width = std::max(width, name.size());

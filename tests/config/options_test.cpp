@@ -113,6 +113,38 @@ TEST(Options, TheWrittenConfigReadsBackToItself) {
   EXPECT_EQ(Options::from_ini(Command::train, text, "again").to_ini(), text);
 }
 
+TEST(Options, AListOfPathsHasOneInEachPlaceWhereItIsSaid) {
+  using Paths = std::vector<std::filesystem::path>;
+  const auto evaluate = [](const Words& words) { return Options::parse(Command::evaluate, words); };
+  const Options said = evaluate({"--run", "a,b", "--run=c d"});
+  EXPECT_EQ(said.paths("run"), (Paths{"a,b", "c d"}));
+  const std::string ini = said.to_ini();
+  EXPECT_NE(ini.find("\nrun = a,b\nrun = c d\n"), std::string::npos) << ini;
+  EXPECT_EQ(Options::from_ini(Command::evaluate, ini, "again").paths("run"), said.paths("run"));
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "e.ini", "run = x\nrun = y\n");
+  const std::string file = (folder / "e.ini").string();
+  EXPECT_EQ(evaluate({"--config", file}).paths("run"), (Paths{"x", "y"}));
+  EXPECT_EQ(evaluate({"--config", file, "--run", "z"}).paths("run"), (Paths{"z"}));
+  EXPECT_THROW(evaluate({"--run", ""}), Error);
+  EXPECT_THROW(evaluate({}), Error);
+  for (const std::filesystem::path& path : said.with_absolute_paths().paths("run")) EXPECT_TRUE(path.is_absolute());
+  EXPECT_TRUE(evaluate({"--run", "r", "--run", "s"}).differences(evaluate({"--run", "./r/", "--run", "s"})).empty());
+}
+
+TEST(RunConfig, ACustomNetworkIsDescribedByItsOptions) {
+  const ModelConfig config = RunConfig::from(train({"--filters", "8,16", "--kernels", "5,3", "--dense", "7,9",
+                                                    "--activation", "relu,mish,gelu,silu", "--no-batch-norm"}))
+                                 .model;
+  const ModelConfig again = model_config("custom", layer_options(config.custom));
+  EXPECT_EQ(again.custom.filters, config.custom.filters);
+  EXPECT_EQ(again.custom.kernels, config.custom.kernels);
+  EXPECT_EQ(again.custom.dense, config.custom.dense);
+  EXPECT_EQ(again.custom.activations, config.custom.activations);
+  EXPECT_FALSE(again.custom.batch_norm);
+  EXPECT_EQ(model_config("vgg11", {}).kind, ModelKind::vgg11);
+}
+
 TEST(OptionTable, HasNoNameTwiceInACommandAndOnlyDefaultsThatParse) {
   for (const CommandRow& command : command_table()) {
     std::set<std::string_view> names;

@@ -79,6 +79,8 @@ void add_texts(Seeds& seeds) {
   seeds.add("csv", "id,label\n1.jpg,cat\r\n\"2, really.jpg\",\"a \"\"dog\"\"\"\n");
   seeds.add("csv", "\xEF\xBB\xBFname;class;weight\n1;2;0.5\r2;3;1e-3\r");
   seeds.add("csv", "a\tb\n\n\"line\nbreak\"\tc");
+  seeds.add("predictions", "id,label,probability,cat,dog\n1,cat,0.75,0.75,0.25\n2.png,dog,1,0,1\n");
+  seeds.add("predictions", "id,label\n1,1\n2,0\n");
   seeds.add("class_names", "n01440764 tench, Tinca tinca\nn01443537 goldfish\n");
   seeds.add("class_names", "{\"0\": [\"n01440764\", \"tench\"], \"1\": [\"n01443537\", \"goldfish\"]}");
   seeds.add("class_names", "{\"a\": \"ant\"}");

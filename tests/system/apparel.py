@@ -1,6 +1,6 @@
 """Fashion-MNIST as people meet apparel data: a folder of PNG files and a table for training, unlabelled images to be named.
 
-write(idx, folder) makes
+write(idx, folder) makes, of all images or the first so many,
   folder/train/*.png, folder/train/train.csv (id,label)    60,000 images
   folder/test/*.png, folder/test/test.csv (id)             10,000 images, whose labels are in
   folder/held/labels.csv (id,label)                        to be looked at afterwards
@@ -39,20 +39,20 @@ def write_table(path, header, rows):
         csv.writer(file).writerows([header, *rows])
 
 
-def write_split(idx, name, folder, first):
+def write_split(idx, name, folder, first, most):
     """The images, and their (id, label)s."""
     folder.mkdir(parents=True)
     rows = []
     images, labels = read_idx(idx / f"{name}-images-idx3-ubyte.gz"), read_idx(idx / f"{name}-labels-idx1-ubyte.gz")
-    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+    for i, (image, label) in enumerate(zip(images[:most], labels[:most], strict=True)):
         (folder / f"{first + i}.png").write_bytes(png(image))
         rows.append((first + i, label[0]))
     return rows
 
 
-def write(idx, folder):
-    trained = write_split(idx, "train", folder / "train", 1)
+def write(idx, folder, most_trained=None, most_held=None):
+    trained = write_split(idx, "train", folder / "train", 1, most_trained)
     write_table(folder / "train/train.csv", ("id", "label"), trained)
-    held = write_split(idx, "t10k", folder / "test", len(trained) + 1)
+    held = write_split(idx, "t10k", folder / "test", len(trained) + 1, most_held)
     write_table(folder / "test/test.csv", ("id",), [(name,) for name, _ in held])
     write_table(folder / "held/labels.csv", ("id", "label"), held)

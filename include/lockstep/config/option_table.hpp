@@ -15,7 +15,8 @@ enum class Command : unsigned {
   weights_list = 16,
   weights_convert = 32,
   weights_compare = 64,
-  freeze_study = 128
+  freeze_study = 128,
+  predict = 256
 };
 
 constexpr unsigned operator|(Command a, Command b) { return static_cast<unsigned>(a) | static_cast<unsigned>(b); }
@@ -31,7 +32,20 @@ struct CommandRow {
   unsigned extends = 0;      ///< a command whose options it all takes too, under names that are not its own
 };
 
-enum class OptionType { text, path, choice, choice_list, flag, integer, integer_list, real, real_list, text_list };
+/// path_list: the option is given once for each.
+enum class OptionType {
+  text,
+  path,
+  path_list,
+  choice,
+  choice_list,
+  flag,
+  integer,
+  integer_list,
+  real,
+  real_list,
+  text_list
+};
 
 struct OptionRow {
   std::string_view name;   ///< without dashes; the key in config files

@@ -20,9 +20,10 @@ namespace lockstep {
 class Options {
  public:
   /// Parses the words behind the command's name. Accepts --name value, --name=value, for switches also --name and
-  /// --no-name; reads --config FILE (INI; sections are the table's groups or absent).
+  /// --no-name; reads --config FILE (INI; sections are the table's groups or absent). A list of paths has one in each
+  /// --name and in each line of a file; those of the command line take the place of a file's.
   /// --help, --help-all, --help-markdown and --print-config are switches for the caller to act on; with one of them
-  /// nothing is required. Neither is it with --resume, --audit and --verify: the run or data set has said it.
+  /// nothing is required. Neither is it with --resume, --audit, --verify and --predictions, which stand for the rest.
   static Options parse(Command command, const std::vector<std::string>& words);
 
   /// The defaults of a command with the given values on top, checked the same way. For tests and for reading a run.
@@ -41,6 +42,7 @@ class Options {
 
   std::string text(std::string_view name) const;
   std::filesystem::path path(std::string_view name) const;
+  std::vector<std::filesystem::path> paths(std::string_view name) const;
   bool flag(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   double real(std::string_view name) const;

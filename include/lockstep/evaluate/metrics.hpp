@@ -20,7 +20,7 @@ struct Prediction {
   std::int64_t id = 0;
   std::int64_t label = 0;      ///< in [0, classes)
   std::int64_t predicted = 0;  ///< class of the largest score; the lowest of equals
-  std::int64_t rank = 0;       ///< classes scored above the label (of equals, those of lower number): 0 is top-1
+  std::int64_t rank = 0;       ///< classes before the label: the predicted one, then by score and number; 0 is top-1
   double loss = 0;             ///< −log p(label), natural logarithm
 };
 
@@ -31,6 +31,7 @@ struct ClassMetrics {
 
 struct Metrics {
   std::int64_t samples = 0;
+  bool scored = true;   ///< whether there were scores; without, loss and top5 say nothing
   double loss = 0;      ///< mean over samples
   double accuracy = 0;  ///< top-1
   double top5 = 0;
@@ -43,11 +44,15 @@ struct Metrics {
   double score(Metric metric) const;
 };
 
-/// Scores of one sample to its prediction. `scores`: [classes] logits.
-Prediction predict(std::span<const float> scores, std::int64_t id, std::int64_t label);
+/// Scores of one sample to its prediction. `scores`: [classes] logits, or logarithms of probabilities. `winner`: the
+/// predicted class where something else than the scores has decided.
+Prediction predict(std::span<const float> scores, std::int64_t id, std::int64_t label,
+                   std::optional<std::int64_t> winner = std::nullopt);
+Prediction predict(std::span<const double> scores, std::int64_t id, std::int64_t label,
+                   std::optional<std::int64_t> winner = std::nullopt);
 
-/// `predictions` in the order of ids, at least one, from finite scores.
-Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t classes);
+/// `predictions` in the order of ids, at least one. `scored`: they come from finite scores, not from labels alone.
+Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t classes, bool scored = true);
 
 /// Area under the ROC curve, one class against the rest, averaged over the classes that have both kinds of samples;
 /// nothing if there is none. `probabilities`: [samples · classes], finite; equal ones count half.
@@ -64,6 +69,9 @@ struct Judged {
 /// which other splits are kept. Doubles are written so that they read back exactly: equal metrics are equal bytes.
 std::string metrics_json(const Metrics& metrics, const std::vector<std::string>& class_names, const Judged& judged,
                          std::string_view before = {});
+
+/// The same metrics as one object, without the file around it.
+std::string metrics_object(const Metrics& metrics, const std::vector<std::string>& class_names);
 
 /// A table for a person.
 std::string format_metrics(const Metrics& metrics, const std::vector<std::string>& class_names);
