@@ -96,17 +96,40 @@ class Descriptor {
   int number_;
 };
 
+Error just_begun(const fs::path& file) {
+  return Error("another packing has just begun here", file.string(), "wait for its end, or choose another --output");
+}
+
+void write_whole(const Descriptor& file, const std::string& text, const fs::path& name) {
+  if (::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    throw system_error("cannot write", name.string(), errno);
+}
+
+/// The file gets its name once it holds the text: a kill leaves no claim of nobody, which others would wait for. False
+/// where the file system has no files without a name, or no further names for one (NFS, Lustre).
+bool made_at_once(const fs::path& file, const std::string& text) {
+  const Descriptor unnamed(::open(file.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+  if (unnamed.number() < 0) return false;
+  write_whole(unnamed, text, file);
+  const std::string place = fmt::format("/proc/self/fd/{}", unnamed.number());
+  if (::linkat(AT_FDCWD, place.c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (errno == EEXIST) throw just_begun(file);
+  return false;
+}
+
 void write_owner(const fs::path& file) {
   const nlohmann::json root = {{"host", host_name()}, {"process", ::getpid()}, {"started", start_of(::getpid())}};
   const std::string text = root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (made_at_once(file, text)) return;
   const Descriptor created(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (created.number() < 0 && errno == EEXIST)
-    throw Error("another packing has just begun here", file.string(), "wait for its end, or choose another --output");
+  if (created.number() < 0 && errno == EEXIST) throw just_begun(file);
   if (created.number() < 0) throw system_error("cannot create", file.string(), errno);
-  if (::write(created.number(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return;
-  const int code = errno;
-  ::unlink(file.c_str());
-  throw system_error("cannot write", file.string(), code);
+  try {
+    write_whole(created, text, file);
+  } catch (...) {
+    ::unlink(file.c_str());
+    throw;
+  }
 }
 
 void renew(const std::stop_token& stop, const fs::path& file) {

@@ -4,7 +4,8 @@
 // It names the host, the process and when that one began: {"host", "process", "started"}. A claim is void, and is taken
 // over without a word, if its process runs no more on this host, or if another host has not renewed it for
 // `longest_silence`: it is renewed every `renewal` by a thread. (Clocks of hosts may differ by a minute or so.) So a
-// packing that was killed can go on at once where it ran, and elsewhere a little later.
+// packing that was killed can go on at once where it ran, and elsewhere a little later; on a file system without unnamed
+// files (NFS) also where it ran, if the kill came between the making of the file and its first byte.
 // Errors: another packing is at work there (who, and which file says so); files that cannot be written.
 #pragma once
 #include <chrono>
