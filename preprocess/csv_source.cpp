@@ -137,7 +137,7 @@ class Assembly {
   static bool training(std::string_view split) { return split.empty() || split == "train"; }
 
   CsvColumns columns_of(const CsvTable& table, const std::string& split) const {
-    if (split != "test") return labelled_columns(table, wishes_);
+    if (split != "test") return labelled_columns(table, wishes_, "; images without labels are packed with --split predict");
     const std::string& label = wishes_.label.empty() ? listing_.decided.at("csv-label") : wishes_.label;
     CsvColumns columns = columns_of_test(table, wishes_, label);
     const auto empty = [&](const CsvRow& row) { return row.fields[*columns.label].empty(); };

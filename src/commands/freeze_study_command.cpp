@@ -29,9 +29,9 @@ struct Trial {
 };
 
 /// What a study goes on with although it is said anew: where things lie, how fast they go, and more runs.
-constexpr std::array<std::string_view, 14> free_options{
-    "output",  "fractions", "seeds",  "data",           "run",   "seed",  "freeze-fraction",
-    "threads", "prefetch",  "device", "loader-threads", "cache", "stage", "timeout"};
+constexpr std::array<std::string_view, 13> free_options{
+    "output",   "fractions", "seeds",          "run",   "seed",  "freeze-fraction", "threads",
+    "prefetch", "device",    "loader-threads", "cache", "stage", "timeout"};
 
 /// The study decides what is frozen, and makes the runs.
 void reject_what_it_decides(const Options& options) {
@@ -140,7 +140,7 @@ Exit report(const std::vector<Trial>& trials, const fs::path& folder, World& wor
   write_file_atomically(folder / "study.md", table);
   write_file_atomically(folder / "study.json", freeze_json(results));
   write_file_atomically(folder / "study.svg", freeze_plot(results));
-  log.info(fmt::format("{} runs; table, figures and plot: {}", results.size(), (folder / "study.{{md,json,svg}}").string()));
+  log.info(fmt::format("{} runs; table, figures and plot: {}", results.size(), (folder / "study.{md,json,svg}").string()));
   return say(world, table);
 }
 

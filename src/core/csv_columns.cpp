@@ -90,13 +90,13 @@ CsvColumns checked(const CsvTable& table, const CsvColumns& columns) {
 
 }  // namespace
 
-CsvColumns labelled_columns(const CsvTable& table, const ColumnWishes& wishes) {
+CsvColumns labelled_columns(const CsvTable& table, const ColumnWishes& wishes, std::string_view otherwise) {
   CsvColumns columns{name_column(table, wishes), std::nullopt, std::nullopt};
   if (!wishes.weight.empty()) columns.weight = wished_column(table, wishes.weight, weight_option);
   columns.label = wishes.label.empty() ? label_like_column(table) : wished_column(table, wishes.label, label_option);
   if (columns.label) return checked(table, columns);
   throw Error("no column with the labels", table.file,
-              columns_hint(table, label_option) + "; images without labels are packed with --split predict");
+              columns_hint(table, label_option) + std::string(otherwise));
 }
 
 CsvColumns unlabelled_columns(const CsvTable& table, const ColumnWishes& wishes) {

@@ -46,6 +46,7 @@ class FreezeStudy(SystemTest):
             self.assertIn(f"feature-cache = {'memory' if fraction else 'off'}\n", config)
         trained = [results[fraction, 1]["trained_parameters"] for fraction in (0, 0.5, 1)]
         self.assertTrue(trained[0] > trained[1] > trained[2] > 0, trained)
+        self.assertIn(f"{self.folder}/study/study.{{md,json,svg}}", said.stderr)
         self.assertEqual((self.folder / "study/study.md").read_text(), said.stdout)
         self.assertEqual(len(said.stdout.splitlines()), 2 + 3)
         plot = xml.etree.ElementTree.parse(self.folder / "study/study.svg").getroot()
@@ -70,6 +71,9 @@ class FreezeStudy(SystemTest):
         self.assertEqual(sorted(self.results()), [(0, 1), (0.25, 1), (0.5, 1), (1, 1)])
         self.assertEqual((kept.read_bytes(), kept.stat().st_mtime_ns), before)
         self.refused(2, ["--lr", "0.5", "0.001", "compares like with like"], *words, "--lr", 0.5)
+        other = self.make_data(self.folder / "other", images=60, side=16)
+        elsewhere = [other if word == self.data else word for word in words]
+        self.refused(2, ["--data", other, "compares like with like"], *elsewhere)
 
     def test_what_cannot_be_studied_is_refused_before_any_run(self):
         for names, words in ((["--fractions", "0.5 is given twice"], self.words(fractions="0.5,0.5")),

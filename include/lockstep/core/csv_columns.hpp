@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lockstep/core/csv.hpp"
 
@@ -25,8 +26,8 @@ struct CsvColumns {
   std::optional<std::size_t> weight;  ///< none: all weigh 1
 };
 
-/// The columns of a table whose images must be labelled.
-CsvColumns labelled_columns(const CsvTable& table, const ColumnWishes& wishes);
+/// The columns of a table whose images must be labelled. `otherwise`: what the error adds for one without labels.
+CsvColumns labelled_columns(const CsvTable& table, const ColumnWishes& wishes, std::string_view otherwise = {});
 
 /// The columns of a table that may do without labels. `label`: what that column is called where there are labels; if
 /// the table has another one that looks like it, that is an Error.
