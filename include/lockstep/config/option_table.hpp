@@ -1,6 +1,6 @@
 // The one table of options: parser, help, config file, run record and the README's tables are all made from it.
 //
-// To add an option: one row in option_table.cpp, one field in the config struct of its command. A value; thread-safe.
+// To add an option: one row in src/config/option_rows/, one field in the config struct of its command. A value; thread-safe.
 #pragma once
 #include <span>
 #include <string_view>
