@@ -34,6 +34,19 @@ EpochSums sums_of(const Json& json) {
   return sums;
 }
 
+Json json_of(const Patience& patience) {
+  return {{"best", patience.best ? Json(*patience.best) : Json()}, {"waited", patience.waited}};
+}
+
+Patience patience_of(const Json& state, const char* name) {
+  Patience patience;
+  if (!state.contains(name)) return patience;
+  const Json& json = state.at(name);
+  if (!json.at("best").is_null()) patience.best = json.at("best").get<double>();
+  patience.waited = json.at("waited");
+  return patience;
+}
+
 }  // namespace
 
 std::string TrainState::to_json() const {
@@ -47,6 +60,10 @@ std::string TrainState::to_json() const {
   json["judged_steps"] = judged_steps;
   json["best_score"] = best_score ? Json(*best_score) : Json();
   json["best_epoch"] = best_epoch;
+  json["early_stopping"] = json_of(early_stopping);
+  json["plateau"] = json_of(plateau);
+  json["plateaus"] = plateaus;
+  json["averaged"] = averaged;
   json["ranks"] = ranks;
   json["data_digest"] = data_digest;
   return json.dump(2) + "\n";
@@ -55,7 +72,8 @@ std::string TrainState::to_json() const {
 TrainState TrainState::from_json(std::string_view text, const std::string& where) {
   try {
     const auto json = Json::parse(text);
-    if (const int version = json.at("format_version"); version != format_version) {
+    if (const int version = json.at("format_version");
+        version < oldest_readable_version || version > format_version) {
       throw Error(fmt::format("a checkpoint of format version {}, this program reads {}", version, format_version),
                   where, "go on with the lockstep that made it");
     }
@@ -68,6 +86,10 @@ TrainState TrainState::from_json(std::string_view text, const std::string& where
     state.judged_steps = json.at("judged_steps");
     if (!json.at("best_score").is_null()) state.best_score = json.at("best_score").get<double>();
     state.best_epoch = json.at("best_epoch");
+    state.early_stopping = patience_of(json, "early_stopping");
+    state.plateau = patience_of(json, "plateau");
+    state.plateaus = json.value("plateaus", state.plateaus);
+    state.averaged = json.value("averaged", state.averaged);
     state.ranks = json.at("ranks");
     state.data_digest = json.at("data_digest");
     return state;

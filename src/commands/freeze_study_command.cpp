@@ -39,7 +39,7 @@ void reject_what_it_decides(const Options& options) {
     if (options.changed(name))
       options.reject(name, "a freeze study says itself what is frozen", "leave it out, and give --fractions");
   }
-  for (const std::string_view name : {"resume", "dry-run", "print-model"}) {
+  for (const std::string_view name : {"resume", "dry-run", "print-model", "find-lr"}) {
     if (options.changed(name))
       options.reject(name, "a freeze study makes its runs itself, and goes on where it was",
                      "leave it out, or use lockstep train");

@@ -13,14 +13,19 @@ namespace lockstep {
 namespace {
 
 /// What a resumed run may be told anew: where things lie, how fast it goes, what it keeps, when it ends.
-constexpr std::array<std::string_view, 19> free_options{
+constexpr std::array<std::string_view, 21> free_options{
     "run",        "resume",    "dry-run",          "print-model",
     "data",       "epochs",    "max-steps",        "threads",
     "prefetch",   "log-every", "checkpoint-every", "keep-checkpoints",
     "bucket-mib", "timeout",   "loader-threads",   "device",
-    "cache",      "stage",     "check-shards"};
+    "cache",      "stage",     "check-shards",     "early-stopping", "find-lr"};
 
 bool decides_the_end(std::string_view name) { return name == "epochs" || name == "max-steps"; }
+
+/// Schedules that are stretched over the whole run.
+bool ends_with_the_run(const std::string& schedule) {
+  return schedule == "cosine" || schedule == "polynomial" || schedule == "one-cycle";
+}
 
 /// A run that was killed before its first checkpoint may begin anew; one whose checkpoints are gone must not, since
 /// that would write over what it has learnt.
@@ -68,11 +73,13 @@ Options resumed_options(const Options& said, World& world) {
   const Options merged = said.over(run).with("run", folder.string());
   for (const std::string& name : merged.differences(run)) {
     if (std::ranges::find(free_options, name) == free_options.end()) {
-      said.reject(name, fmt::format("'{}' is not what the run began with ('{}')", said_text(merged, name), said_text(run, name)),
-                  "a resume goes on as it was: leave it out, or begin another --run");
+      said.reject(
+          name,
+          fmt::format("'{}' is not what the run began with ('{}')", said_text(merged, name), said_text(run, name)),
+          "a resume goes on as it was: leave it out, or begin another --run");
     }
-    if (decides_the_end(name) && run.text("schedule") == "cosine") {
-      said.reject(name, "the cosine schedule of this run ends where it was set to end",
+    if (decides_the_end(name) && ends_with_the_run(run.text("schedule"))) {
+      said.reject(name, fmt::format("the {} schedule of this run ends where it was set to end", run.text("schedule")),
                   "leave it out, or begin another --run");
     }
   }

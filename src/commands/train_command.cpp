@@ -26,7 +26,7 @@ Exit train_command(const std::vector<std::string>& words) {
     if (const auto answer = answer_to_questions(said)) return say(world, *answer);
     const Options options = complete_options(said, world, log);
     if (options.flag("print-model")) return say(world, model_table(RunConfig::from(options)));
-    if (!options.has("run") && !options.flag("dry-run"))
+    if (!options.has("run") && !options.flag("dry-run") && !options.flag("find-lr"))
       options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");
     return train_run(options, world, log);
   });

@@ -6,6 +6,7 @@
 
 #include "commands/dry_run.hpp"
 #include "commands/fine_tuning.hpp"
+#include "commands/lr_search_files.hpp"
 #include "commands/ranks.hpp"
 #include "commands/resume.hpp"
 #include "commands/shard_access.hpp"
@@ -81,11 +82,13 @@ Options complete_options(const Options& said, World& world, const Log& log) {
 Exit train_run(const Options& options, World& world, const Log& log) {
   RunConfig config = RunConfig::from(options);
   require_learnt_weights(config.model, options.has("resume"));
-  const bool resumes = options.has("resume"), rehearses = options.flag("dry-run");
+  const bool resumes = options.has("resume"), rehearses = options.flag("dry-run"), searches = options.flag("find-lr");
+  if (rehearses && searches)
+    options.reject("find-lr", "a rehearsal writes nothing and finds nothing", "leave out --find-lr or --dry-run");
   const Manifest manifest = shared_manifest(world, config.loader.data);
   config.threads = set_threads(config.threads, world);
   const InputPlan input = plan_input(config.loader, manifest);
-  if (world.rank() == 0 && !resumes && !rehearses) RunFolder::require_new(config.run);
+  if (world.rank() == 0 && !resumes && !rehearses && !config.run.empty()) RunFolder::require_new(config.run);
   note_what_judges(config, options, manifest, log);
   ResumePoint point;
   if (resumes) {
@@ -115,6 +118,11 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   if (rehearses) {
     const Rehearsal rehearsal = trainer.rehearse();
     return say(world, rehearsal_text(rehearsal, world.size(), accelerator ? accelerator->peak_bytes() : 0));
+  }
+  if (searches) {
+    const LrSearch search = trainer.find_lr();
+    if (world.rank() == 0 && !config.run.empty()) write_lr_search(search, config.run);
+    return say(world, search.description());
   }
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();

@@ -27,5 +27,11 @@ std::string_view text_of(const Names<Kind, N>& names, Kind kind) {
 
 /// The model's part of the options.
 ModelConfig model_config(const Options& options);
+/// The part that says how the network learns: optimiser, schedule, regularisers, what ends the run. `config` has its
+/// batch and its model already.
+void read_recipe(const Options& options, RunConfig& config);
+
+/// The value of an option that is an interval.
+Interval interval(const Options& options, std::string_view name, bool minutes);
 
 }  // namespace lockstep

@@ -12,10 +12,6 @@ constexpr Names<Normalisation, 4> normalisations{{{"standardise", Normalisation:
                                                   {"unit", Normalisation::unit},
                                                   {"symmetric", Normalisation::symmetric},
                                                   {"imagenet", Normalisation::imagenet}}};
-constexpr Names<OptimiserKind, 3> optimisers{
-    {{"sgd", OptimiserKind::sgd}, {"adam", OptimiserKind::adam}, {"adamw", OptimiserKind::adamw}}};
-constexpr Names<ScheduleKind, 3> schedules{
-    {{"constant", ScheduleKind::constant}, {"step", ScheduleKind::step}, {"cosine", ScheduleKind::cosine}}};
 constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
                                     {"macro-recall", Metric::macro_recall},
                                     {"macro-f1", Metric::macro_f1},
@@ -129,30 +125,6 @@ void read_access(const Options& options, LoaderConfig& config) {
   config.check_shards = options.has("check-shards") && options.text("check-shards") == "first-epoch";
 }
 
-OptimiserConfig optimiser_config(const Options& options) {
-  OptimiserConfig config;
-  config.kind = kind_of(optimisers, options.text("optimiser"));
-  config.lr = options.real("lr");
-  if (options.has("head-lr")) config.head_lr = options.real("head-lr");
-  config.layer_decay = options.real("layer-decay");
-  config.weight_decay = options.real("weight-decay");
-  config.momentum = options.real("momentum");
-  config.nesterov = options.flag("nesterov");
-  const bool sgd = config.kind == OptimiserKind::sgd;
-  options.reject_unused("momentum", sgd, "--optimiser sgd");
-  options.reject_unused("nesterov", sgd, "--optimiser sgd");
-  options.reject_unused("adam-betas", !sgd, "--optimiser adam or adamw");
-  options.reject_unused("adam-epsilon", !sgd, "--optimiser adam or adamw");
-  if (config.nesterov && config.momentum == 0)
-    options.reject("nesterov", "Nesterov's form needs momentum", "give --momentum 0.9");
-  const std::vector<double> betas = options.reals("adam-betas");
-  if (betas.size() != 2) options.reject("adam-betas", "two numbers are needed", "such as 0.9,0.999");
-  config.beta1 = betas[0];
-  config.beta2 = betas[1];
-  config.epsilon = options.real("adam-epsilon");
-  return config;
-}
-
 FeatureCacheConfig feature_cache_config(const Options& options, const LoaderConfig& loader) {
   FeatureCacheConfig config;
   config.place = kind_of(feature_places, options.text("feature-cache"));
@@ -172,32 +144,6 @@ FeatureCacheConfig feature_cache_config(const Options& options, const LoaderConf
     options.reject("feature-cache", "mixed images have no features of their own",
                    "leave --mixup and --cutmix out, or the cache");
   }
-  return config;
-}
-
-Interval interval(const Options& options, std::string_view name, bool minutes) {
-  const std::optional<Interval> given = Interval::parse(options.text(name));
-  if (given && (minutes || given->unit != Interval::Unit::minutes)) return *given;
-  options.reject(name,
-                 fmt::format("'{}' is no number of {}", options.text(name),
-                             minutes ? "epochs, steps or minutes" : "epochs or steps"),
-                 fmt::format("such as 2, 500steps{} or never", minutes ? ", 30minutes" : ""));
-}
-
-ScheduleConfig schedule_config(const Options& options) {
-  ScheduleConfig config;
-  config.kind = kind_of(schedules, options.text("schedule"));
-  config.warmup = interval(options, "warmup", false);
-  config.step_epochs = options.integers("lr-step");
-  config.gamma = options.real("lr-gamma");
-  config.min_lr = options.real("min-lr");
-  options.reject_unused("lr-step", config.kind == ScheduleKind::step, "--schedule step");
-  options.reject_unused("lr-gamma", config.kind == ScheduleKind::step, "--schedule step");
-  options.reject_unused("min-lr", config.kind == ScheduleKind::cosine, "--schedule cosine");
-  if (!std::ranges::is_sorted(config.step_epochs, std::ranges::less_equal{}))
-    options.reject("lr-step", "the epochs do not rise", "such as 30,60,80");
-  if (config.kind == ScheduleKind::cosine && config.min_lr > options.real("lr"))
-    options.reject("min-lr", "above --lr", "the rate falls from --lr to --min-lr");
   return config;
 }
 
@@ -224,16 +170,14 @@ RunConfig RunConfig::from(const Options& options) {
   if (options.has("run")) config.run = options.path("run");
   config.loader = LoaderConfig::from(options);
   config.model = model_config(options);
-  config.optimiser = optimiser_config(options);
-  config.schedule = schedule_config(options);
   config.checkpoint = {interval(options, "checkpoint-every", true), options.integer("keep-checkpoints")};
   config.features = feature_cache_config(options, config.loader);
   config.eval_every = interval(options, "eval-every", false);
   config.epochs = options.integer("epochs");
   config.max_steps = options.integer("max-steps");
   config.batch = options.integer("batch");
+  read_recipe(options, config);
   config.log_every = options.integer("log-every");
-  config.label_smoothing = options.real("label-smoothing");
   config.metric = kind_of(metrics, options.text("metric"));
   config.seed = static_cast<std::uint64_t>(options.integer("seed"));
   config.device = device_of(options);
@@ -241,6 +185,15 @@ RunConfig RunConfig::from(const Options& options) {
   config.bucket_bytes = static_cast<std::int64_t>(options.real("bucket-mib") * 1024 * 1024);
   config.timeout = options.real("timeout");
   return config;
+}
+
+Interval interval(const Options& options, std::string_view name, bool minutes) {
+  const std::optional<Interval> given = Interval::parse(options.text(name));
+  if (given && (minutes || given->unit != Interval::Unit::minutes)) return *given;
+  options.reject(name,
+                 fmt::format("'{}' is no number of {}", options.text(name),
+                             minutes ? "epochs, steps or minutes" : "epochs or steps"),
+                 fmt::format("such as 2, 500steps{} or never", minutes ? ", 30minutes" : ""));
 }
 
 std::string_view name_of(Metric metric) { return text_of(metrics, metric); }

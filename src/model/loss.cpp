@@ -21,9 +21,11 @@ void check(const at::Tensor& logits, const at::Tensor& targets) {
 
 }  // namespace
 
-at::Tensor cross_entropy_sum(const at::Tensor& logits, const at::Tensor& targets, double smoothing) {
+at::Tensor cross_entropy_sum(const at::Tensor& logits, const at::Tensor& targets, double smoothing,
+                             const at::Tensor& class_weights) {
   check(logits, targets);
-  return at::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum, -100, smoothing);
+  const c10::optional<at::Tensor> weights = class_weights.defined() ? c10::make_optional(class_weights) : c10::nullopt;
+  return at::cross_entropy_loss(logits, targets, weights, at::Reduction::Sum, -100, smoothing);
 }
 
 }  // namespace lockstep

@@ -16,4 +16,13 @@ void sgd_update(const kernels::SgdFactors& factors, at::TensorList parameters, a
 void adam_update(const kernels::AdamFactors& factors, at::TensorList parameters, at::TensorList gradients,
                  at::TensorList first_moments, at::TensorList second_moments);
 
+/// `factors.rate` is the learning rate; `trust`: the coefficient of the layer's own rate, which stays on the device; 0:
+/// there is none.
+void lars_update(const kernels::LarsFactors& factors, double trust, at::Tensor parameter, const at::Tensor& gradient,
+                 at::Tensor momentum);
+
+/// `adapts`: the rate follows the size of the parameter.
+void lamb_update(const kernels::LambFactors& factors, double lr, bool adapts, at::Tensor parameter,
+                 const at::Tensor& gradient, at::Tensor first_moment, at::Tensor second_moment);
+
 }  // namespace lockstep::tensors

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "lockstep/core/error.hpp"
@@ -63,7 +64,13 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
 }
 
 void RunFolder::require_new(const fs::path& folder) {
-  if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder))) {
+  if (!fs::exists(folder)) return;
+  const RunFolder run(folder);
+  const auto may_be_there = [&](const fs::directory_entry& entry) {
+    return entry.path().filename() == run.lr_search_data().filename() ||
+           entry.path().filename() == run.lr_search_plot().filename();
+  };
+  if (!fs::is_directory(folder) || !std::ranges::all_of(fs::directory_iterator(folder), may_be_there)) {
     throw Error("the run's folder exists already", folder.string(), "choose another --run; nothing was overwritten");
   }
 }

@@ -38,12 +38,12 @@ void require_room(std::int64_t bytes, const fs::path& folder, bool in_memory) {
   const auto room = static_cast<std::int64_t>(free_bytes(folder));
   const std::int64_t available = in_memory ? std::min(room, available_memory_bytes()) : room;
   if (bytes <= available) return;
-  throw Error(fmt::format("the features take {} MiB, {} MiB are free on {}", (bytes >> 20) + 1, available >> 20,
-                          host_name()),
-              in_memory ? "--feature-cache memory" : "--feature-folder " + folder.string(),
-              in_memory ? "keep them on disk (--feature-cache disk --feature-folder DIR), freeze more, or use fewer "
-                          "--fixed-views"
-                        : "free space there, or name another folder");
+  throw Error(
+      fmt::format("the features take {} MiB, {} MiB are free on {}", (bytes >> 20) + 1, available >> 20, host_name()),
+      in_memory ? "--feature-cache memory" : "--feature-folder " + folder.string(),
+      in_memory ? "keep them on disk (--feature-cache disk --feature-folder DIR), freeze more, or use fewer "
+                  "--fixed-views"
+                : "free space there, or name another folder");
 }
 
 std::string text_of(const ChannelScale& scale) {

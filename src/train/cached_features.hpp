@@ -1,11 +1,11 @@
 // The features of a run: what the frozen part of its network makes of the images it trains on and is judged by.
 //
-// Every rank makes one together with the others, once the network has its weights and before the first step. The folder's name is a
-// digest of all that decides about the features (the frozen part's weights, the data set and split, how images are cut,
-// augmented and normalised): anything else finds no files and computes its own. In memory (a file system of the
-// system's, once on each machine) the files lose their names as soon as all ranks have opened them, so nothing stays
-// behind; on disk they stay for other runs. Memory: Place::memory takes the features' bytes, on every machine.
-// Internal to src/train. Errors: nothing frozen; no room; those of computing and reading.
+// Every rank makes one together with the others, once the network has its weights and before the first step. The
+// folder's name is a digest of all that decides about the features (the frozen part's weights, the data set and split,
+// how images are cut, augmented and normalised): anything else finds no files and computes its own. In memory (a file
+// system of the system's, once on each machine) the files lose their names as soon as all ranks have opened them, so
+// nothing stays behind; on disk they stay for other runs. Memory: Place::memory takes the features' bytes, on every
+// machine. Internal to src/train. Errors: nothing frozen; no room; those of computing and reading.
 #pragma once
 #include <memory>
 #include <optional>

@@ -50,16 +50,19 @@ std::string epoch_line(const EpochPlace& place, const EpochTally& tally, const s
                             100 * tally.wait_share(), duration_text(seconds_left));
 }
 
-LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTally& tally, double lr) {
-  return {{"event", std::string("step")},
-          {"epoch", place.epoch},
-          {"step", step},
-          {"loss", tally.loss()},
-          {"accuracy", tally.accuracy()},
-          {"lr", lr},
-          {"images_per_second", tally.images_per_second()},
-          {"wait_seconds", tally.waited_seconds},
-          {"exposed_exchange_seconds", tally.exposed_seconds}};
+LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTally& tally, double lr,
+                      const std::optional<double>& gradient_norm) {
+  LogFields fields{{"event", std::string("step")},
+                   {"epoch", place.epoch},
+                   {"step", step},
+                   {"loss", tally.loss()},
+                   {"accuracy", tally.accuracy()},
+                   {"lr", lr},
+                   {"images_per_second", tally.images_per_second()},
+                   {"wait_seconds", tally.waited_seconds},
+                   {"exposed_exchange_seconds", tally.exposed_seconds}};
+  if (gradient_norm) fields.emplace_back("gradient_norm", *gradient_norm);
+  return fields;
 }
 
 std::string judged_line(const EpochPlace& place, const Metrics& judged, bool best) {

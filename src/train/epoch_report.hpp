@@ -47,7 +47,9 @@ std::string duration_text(double seconds);
 std::string live_line(const EpochPlace& place, const EpochTally& progress, double seconds_left);
 std::string epoch_line(const EpochPlace& place, const EpochTally& progress, const std::optional<Metrics>& judged,
                        bool best, double seconds_left);
-LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTally& progress, double lr);
+/// `gradient_norm`: of the newest step, where it is known.
+LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTally& progress, double lr,
+                      const std::optional<double>& gradient_norm = std::nullopt);
 /// A judgement within an epoch.
 std::string judged_line(const EpochPlace& place, const Metrics& judged, bool best);
 LogFields judged_fields(const EpochPlace& place, std::int64_t step, const Evaluation& judged, bool best);

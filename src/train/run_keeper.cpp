@@ -34,14 +34,37 @@ NamedTensors with_means(NamedTensors model, const NamedTensors& per_rank) {
   return model;
 }
 
+/// The model's statistics, which may differ between ranks, and those of the mean of its weights.
+NamedTensors statistics_of(const Model& model, const WeightAverage* average) {
+  NamedTensors buffers;
+  for (const auto& item : model.named_buffers()) {
+    if (item.value().is_floating_point()) buffers.emplace_back(item.key(), item.value());
+  }
+  if (average == nullptr) return buffers;
+  const std::map<std::string, at::Tensor> averaged(average->state().begin(), average->state().end());
+  const std::size_t own = buffers.size();
+  for (std::size_t i = 0; i < own; ++i) {
+    const std::string name = "average." + buffers[i].first;
+    buffers.emplace_back(name, averaged.at(name));
+  }
+  return buffers;
+}
+
+/// What a checkpoint keeps beside the model: moments, and the mean of the weights.
+NamedTensors moments_of(const Optimiser& optimiser, const WeightAverage* average) {
+  NamedTensors tensors = optimiser.state();
+  if (average != nullptr) tensors.insert(tensors.end(), average->state().begin(), average->state().end());
+  return tensors;
+}
+
 /// Each rank takes its row of the buffers that differed between ranks. `per_rank` counts on rank 0.
-void restore_rank_buffers(const NamedTensors& per_rank, Model& model, Communicator& control) {
+void restore_rank_buffers(const NamedTensors& per_rank, const NamedTensors& buffers, Communicator& control) {
   const at::NoGradGuard no_grad;
   if (broadcast_text(control, per_rank.empty() ? "" : "some").empty()) return;
   const std::map<std::string, at::Tensor> held(per_rank.begin(), per_rank.end());
-  for (auto& item : model.named_buffers()) {
-    at::Tensor& buffer = item.value();
-    const auto found = held.find(item.key());
+  for (const auto& [name, tensor] : buffers) {
+    at::Tensor buffer = tensor;
+    const auto found = held.find(name);
     if (broadcast_text(control, found == held.end() ? "" : "kept").empty()) continue;
     std::vector<std::int64_t> shape = buffer.sizes().vec();
     shape.insert(shape.begin(), control.size());
@@ -113,28 +136,39 @@ bool RunKeeper::minutes_passed() const {
          since_checkpoint_.seconds() >= 60.0 * static_cast<double>(config_.every.count);
 }
 
-NamedTensors RunKeeper::gather_rank_buffers(const Model& model, const BatchNormStats& stats) const {
+NamedTensors RunKeeper::gather_rank_buffers(const NamedTensors& buffers, const BatchNormStats& stats) const {
   NamedTensors gathered;
   if (stats.over == BatchNormStats::Over::global_batch || control_.size() == 1) return gathered;
-  for (const auto& item : model.named_buffers()) {
-    if (!item.value().is_floating_point()) continue;
-    const at::Tensor mine = item.value().detach().to(control_.device()).contiguous();
+  for (const auto& [name, buffer] : buffers) {
+    const at::Tensor mine = buffer.detach().to(control_.device()).contiguous();
     std::vector<std::int64_t> shape = mine.sizes().vec();
     shape.insert(shape.begin(), control_.size());
     at::Tensor all = at::empty(shape, mine.options());
     control_.gather_all(mine, all).wait();
-    gathered.emplace_back(item.key(), all);
+    gathered.emplace_back(name, all);
   }
   return gathered;
 }
 
+bool RunKeeper::load_best(Model& model, Communicator& gradients) const {
+  const bool kept = writes() && std::filesystem::exists(folder_->best_weights());
+  if (broadcast_text(control_, kept ? "kept" : "").empty()) return false;
+  succeed_together(control_, "taking up the best weights", [&] {
+    if (kept) copy_weights(read_safetensors(folder_->best_weights()), state_of(model), folder_->best_weights());
+  });
+  broadcast_parameters(gradients, state_of(model));
+  return true;
+}
+
 void RunKeeper::checkpoint(const TrainState& state, const Model& model, const Optimiser& optimiser,
-                           const BatchNormStats& stats) {
+                           const WeightAverage* average, const BatchNormStats& stats) {
   since_checkpoint_.restart();
-  const NamedTensors per_rank = gather_rank_buffers(model, stats);
+  const NamedTensors per_rank = gather_rank_buffers(statistics_of(model, average), stats);
   if (writes()) {
-    write_checkpoint(folder_->checkpoints(), state,
-                     {with_means(state_of(model), per_rank), optimiser.state(), per_rank}, config_.keep);
+    write_checkpoint(
+        folder_->checkpoints(), state,
+        {with_means(state_of(model), per_rank), with_means(moments_of(optimiser, average), per_rank), per_rank},
+        config_.keep);
     json_->write({{"event", std::string("checkpoint")},
                   {"epoch", state.step == 0 ? state.epoch : state.epoch + 1},  // of the last step made
                   {"step", state.steps},
@@ -143,8 +177,9 @@ void RunKeeper::checkpoint(const TrainState& state, const Model& model, const Op
   wait_for_writer();
 }
 
-TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, Model& model,
-                   Optimiser& optimiser, Communicator& control, Communicator& gradients) {
+TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, const Trained& trained,
+                   Communicator& control, Communicator& gradients) {
+  const NamedTensors model = state_of(trained.model), moments = moments_of(trained.optimiser, trained.average);
   TrainState state;
   succeed_together(control, "taking up the checkpoint", [&] {
     if (!checkpoint) return;
@@ -152,17 +187,19 @@ TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::strin
       throw Error("the checkpoint is of another data set than the one given", checkpoint->folder.string(),
                   "give the data set of the run with --data; packed anew it is another one");
     }
-    copy_weights(checkpoint->model, state_of(model), checkpoint->model_file());
-    copy_weights(checkpoint->optimiser, optimiser.state(), checkpoint->optimiser_file());
-    require_same_trained(checkpoint->state.optimiser_steps, optimiser.steps(), checkpoint->folder);
+    copy_weights(checkpoint->model, model, checkpoint->model_file());
+    copy_weights(checkpoint->optimiser, moments, checkpoint->optimiser_file());
+    require_same_trained(checkpoint->state.optimiser_steps, trained.optimiser.steps(), checkpoint->folder);
   });
   const std::string text = broadcast_text(control, checkpoint ? checkpoint->state.to_json() : std::string());
   state = TrainState::from_json(text, "rank 0's checkpoint");
-  optimiser.set_steps(state.optimiser_steps);
-  broadcast_parameters(gradients, state_of(model));
-  broadcast_parameters(gradients, optimiser.state());
+  trained.optimiser.set_steps(state.optimiser_steps);
+  if (trained.average != nullptr) trained.average->set_count(state.averaged);
+  broadcast_parameters(gradients, model);
+  broadcast_parameters(gradients, moments);
   if (state.ranks != control.size()) return state;  // the mean over the ranks, which the weights hold, serves all
-  restore_rank_buffers(checkpoint ? checkpoint->per_rank.tensors : NamedTensors(), model, control);
+  restore_rank_buffers(checkpoint ? checkpoint->per_rank.tensors : NamedTensors(),
+                       statistics_of(trained.model, trained.average), control);
   return state;
 }
 

@@ -13,6 +13,7 @@
 #include "lockstep/data/image_transform.hpp"
 #include "lockstep/model/model.hpp"
 #include "lockstep/optim/optimiser.hpp"
+#include "lockstep/optim/weight_average.hpp"
 #include "lockstep/record/json_log.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/weights/origin.hpp"
@@ -41,15 +42,18 @@ class RunKeeper {
 
   /// Whether the interval in minutes has passed on this rank since the last checkpoint.
   bool minutes_passed() const;
-  /// Every rank calls it with the same state; returns when the checkpoint is on disk.
-  void checkpoint(const TrainState& state, const Model& model, const Optimiser& optimiser, const BatchNormStats& stats);
+  /// Every rank calls it with the same state; returns when the checkpoint is on disk. `average`: null where none is.
+  void checkpoint(const TrainState& state, const Model& model, const Optimiser& optimiser, const WeightAverage* average,
+                  const BatchNormStats& stats);
+  /// Sets the model of every rank to the best weights. Every rank calls it. False: nothing was written.
+  bool load_best(Model& model, Communicator& gradients) const;
 
  private:
   /// No rank may go on, or end and with it the run, while rank 0 writes.
   void wait_for_writer() const;
   bool writes() const { return folder_.has_value() && control_.rank() == 0; }
   void save(const std::filesystem::path& file, const Model& model, const WeightsLabel& label) const;
-  NamedTensors gather_rank_buffers(const Model& model, const BatchNormStats& stats) const;
+  NamedTensors gather_rank_buffers(const NamedTensors& buffers, const BatchNormStats& stats) const;
 
   std::optional<RunFolder> folder_;
   CheckpointConfig config_;
@@ -61,10 +65,17 @@ class RunKeeper {
   Stopwatch since_checkpoint_;
 };
 
-/// Sets model and optimiser to a checkpoint that rank 0 holds, on every rank; returns its state. Every rank calls it,
+/// What a run trains and keeps.
+struct Trained {
+  Model& model;
+  Optimiser& optimiser;
+  WeightAverage* average;  ///< null: there is none
+};
+
+/// Sets all of it to a checkpoint that rank 0 holds, on every rank; returns its state. Every rank calls it,
 /// rank 0 with the checkpoint, the others with none. Errors, on every rank: a checkpoint of another model (names and
 /// shapes are listed) or data set.
-TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, Model& model,
-                   Optimiser& optimiser, Communicator& control, Communicator& gradients);
+TrainState restore(const std::optional<Checkpoint>& checkpoint, const std::string& data_digest, const Trained& trained,
+                   Communicator& control, Communicator& gradients);
 
 }  // namespace lockstep

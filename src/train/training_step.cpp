@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "lockstep/gradients/clip_gradients.hpp"
 #include "lockstep/model/learning_rates.hpp"
 #include "lockstep/model/loss.hpp"
 
@@ -33,14 +34,22 @@ std::vector<double> factors_of(const Model& model, const OptimiserConfig& config
   return learning_rate_factors(model, config, names);
 }
 
+at::Tensor tensor_of(const std::vector<double>& class_weights, c10::Device device) {
+  if (class_weights.empty()) return {};
+  return at::tensor(class_weights, at::TensorOptions().dtype(at::kFloat)).to(device);
+}
+
 }  // namespace
 
-TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage)
+TrainingStep::TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage,
+                           const std::vector<double>& class_weights)
     : model_(model),
       channels_(channels),
       first_stage_(first_stage),
       seed_(config.seed),
       label_smoothing_(config.label_smoothing),
+      clipping_(config.clipping),
+      class_weights_(tensor_of(class_weights, channels.gradients->device())),
       buckets_(*channels.gradients, model.named_parameters().pairs(),
                {std::min<std::int64_t>(1 << 20, config.bucket_bytes), config.bucket_bytes}),
       reducer_(*channels.gradients, buckets_),
@@ -54,19 +63,28 @@ StepResult TrainingStep::run(const Batch& batch, const StepPlace& place, double 
   reducer_.begin();
   const at::Tensor logits = model_.forward_stages(batch.images, context, first_stage_, model_.stages().size());
   const at::Tensor targets = targets_of(batch, logits.size(1));
-  at::Tensor loss_sum = cross_entropy_sum(logits, targets, label_smoothing_);
+  at::Tensor loss_sum = cross_entropy_sum(logits, targets, label_smoothing_, class_weights_);
   if (auxiliary_logits.defined())
-    loss_sum = loss_sum + auxiliary_share * cross_entropy_sum(auxiliary_logits, targets, label_smoothing_);
+    loss_sum =
+        loss_sum + auxiliary_share * cross_entropy_sum(auxiliary_logits, targets, label_smoothing_, class_weights_);
   (loss_sum / static_cast<double>(place.global_samples)).backward();
   const ExchangeStats exchange = reducer_.finish();
+  const at::Tensor norm = clip_gradients(buckets_, clipping_);
   optimiser_->step(lr);
   const at::Tensor correct = logits.detach().argmax(1).eq(main_labels(batch)).sum();
   // The one place where the host waits for a GPU: a rank that hangs is found here, by a deadline.
   channels_.gradients->settle();
-  const at::Tensor found = at::stack({loss_sum.detach().to(at::kDouble), correct.to(at::kDouble)}).cpu();
+  std::vector<at::Tensor> values{loss_sum.detach().to(at::kDouble), correct.to(at::kDouble)};
+  if (norm.defined()) values.push_back(norm);
+  const at::Tensor found = at::stack(values).cpu();
   StepResult result = agree(found, batch, place);
   result.exchange = exchange;
   return result;
+}
+
+void TrainingStep::observe(const Batch& batch, const StepPlace& place) {
+  const at::NoGradGuard no_grad;
+  model_.forward_stages(batch.images, context_of(batch, place), first_stage_, model_.stages().size());
 }
 
 BatchContext TrainingStep::context_of(const Batch& batch, const StepPlace& place) const {
@@ -92,12 +110,14 @@ StepResult TrainingStep::agree(const at::Tensor& found, const Batch& batch, cons
   values[3] = place.stop_here ? 1.0 : 0.0;
   values[4] = place.checkpoint_here ? 1.0 : 0.0;
   channels_.control->sum(tally).wait();
-  return {values[0] / static_cast<double>(place.global_samples),
-          static_cast<std::int64_t>(values[1]),
-          static_cast<std::int64_t>(values[2]),
-          values[3] > 0,
-          values[4] > 0,
-          {}};
+  StepResult result;
+  result.loss = values[0] / static_cast<double>(place.global_samples);
+  result.correct = static_cast<std::int64_t>(values[1]);
+  result.samples = static_cast<std::int64_t>(values[2]);
+  result.stop = values[3] > 0;
+  result.checkpoint = values[4] > 0;
+  if (found.size(0) > 2) result.gradient_norm = found[2].item<double>();  // the same on every rank
+  return result;
 }
 
 void average_batch_norm_statistics(Model& model, const BatchNormStats& stats, Communicator& communicator) {

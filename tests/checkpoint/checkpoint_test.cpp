@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <fstream>
 
 #include "lockstep/core/error.hpp"
@@ -25,6 +27,10 @@ TrainState state_at(std::int64_t steps) {
   state.judged_steps = steps - 7;
   state.best_score = -0.1;
   state.best_epoch = 2;
+  state.early_stopping = {0.75, 2};
+  state.plateau = {-1.0 / 7.0, 1};
+  state.plateaus = 3;
+  state.averaged = 5;
   state.ranks = 4;
   state.data_digest = "0123456789abcdef";
   return state;
@@ -162,11 +168,21 @@ TEST_F(Checkpoints, DamageOfAllIsAnErrorThatNamesEach) {
 
 TEST_F(Checkpoints, AnotherFormatVersionIsSaid) {
   std::string text = state_at(1).to_json();
-  text.replace(text.find("\"format_version\": 2"), 19, "\"format_version\": 9");
+  text.replace(text.find("\"format_version\": 3"), 19, "\"format_version\": 9");
   const std::string fault = fault_of([&] { TrainState::from_json(text, "here"); });
   EXPECT_NE(fault.find("version 9"), std::string::npos) << fault;
   EXPECT_NE(fault_of([&] { TrainState::from_json("{\"format_version\": 2}", "here"); }).find("epoch"),
             std::string::npos);
+}
+
+TEST_F(Checkpoints, AnOlderStateHasWaitedForNothing) {
+  auto json = nlohmann::ordered_json::parse(state_at(9).to_json());
+  json["format_version"] = 2;
+  for (const char* newer : {"early_stopping", "plateau", "plateaus", "averaged"}) json.erase(newer);
+  const TrainState state = TrainState::from_json(json.dump(), "here");
+  EXPECT_EQ(state.steps, 9);
+  EXPECT_FALSE(state.early_stopping.best);
+  EXPECT_EQ(state.plateau.waited + state.plateaus + state.averaged, 0);
 }
 
 TEST_F(Checkpoints, AFailedWriteLeavesTheOneBefore) {

@@ -47,7 +47,9 @@ std::unique_ptr<torch::optim::Optimizer> torch_optimiser(const OptimiserConfig& 
 }
 
 OptimiserConfig with(OptimiserKind kind, double decay, double momentum = 0.9, bool nesterov = false) {
-  return {kind, 0.01, decay, momentum, nesterov, 0.9, 0.999, 1e-8, 0, 1};
+  OptimiserConfig config{kind, 0.01, decay, momentum, nesterov, 0.9, 0.999, 1e-8, 0, 1};
+  config.decoupled_decay = kind == OptimiserKind::adamw;
+  return config;
 }
 
 class Optimisers : public ::testing::TestWithParam<OptimiserConfig> {};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lockstep/core/error.hpp"
@@ -44,6 +45,49 @@ TEST(Schedules, CosineFallsFromTheWarmUpToItsEnd) {
   EXPECT_NEAR(schedule(config).lr(99), 0.1, 1e-3);
   EXPECT_GT(schedule(config).lr(99), 0.1);
   for (std::int64_t s = 21; s < steps; ++s) EXPECT_LT(schedule(config).lr(s), schedule(config).lr(s - 1));
+}
+
+TEST(Schedules, PolynomialFallsByItsPower) {
+  ScheduleConfig config;
+  config.kind = ScheduleKind::polynomial;
+  config.min_lr = 0.1;
+  EXPECT_DOUBLE_EQ(schedule(config).lr(50), 0.3) << "a straight line";
+  config.power = 2;
+  EXPECT_DOUBLE_EQ(schedule(config).lr(50), 0.2);
+  config.warmup = {Interval::Unit::steps, 50};
+  EXPECT_DOUBLE_EQ(schedule(config).lr(50), 0.5);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(75), 0.2);
+}
+
+TEST(Schedules, OneCycleRisesToItsSummitAndFallsToNearlyNothing) {
+  ScheduleConfig config;
+  config.kind = ScheduleKind::one_cycle;
+  for (const double rise : {0.0, 0.01, 0.3, 1.0}) {
+    config.rise = rise;
+    const Schedule cycle = schedule(config);
+    double most = 0;
+    for (std::int64_t s = 0; s < steps; ++s) {
+      ASSERT_TRUE(cycle.lr(s) > 0 && cycle.lr(s) <= 0.5 * (1 + 1e-12)) << rise << ", step " << s;
+      most = std::max(most, cycle.lr(s));
+    }
+    EXPECT_DOUBLE_EQ(most, 0.5) << rise;
+  }
+  config.rise = 0.3;
+  EXPECT_NEAR(schedule(config).lr(0), 0.02, 1e-12);
+  EXPECT_DOUBLE_EQ(schedule(config).lr(29), 0.5);
+  EXPECT_NEAR(schedule(config).lr(99), 0.02 / 1e4, 1e-12);
+}
+
+TEST(Schedules, APlateauLowersTheRateToItsFloor) {
+  ScheduleConfig config;
+  config.kind = ScheduleKind::plateau;
+  config.gamma = 0.1;
+  config.min_lr = 0.02;
+  const Schedule falling = schedule(config);
+  EXPECT_EQ(falling.lr(50), 0.5);
+  EXPECT_DOUBLE_EQ(falling.lr(50, 1), 0.05);
+  EXPECT_DOUBLE_EQ(falling.lr(50, 2), 0.02);
+  EXPECT_DOUBLE_EQ(falling.lr(50, 9), 0.02);
 }
 
 TEST(Schedules, AWarmUpMustEndBeforeTheRun) {

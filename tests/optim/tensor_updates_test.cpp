@@ -89,6 +89,73 @@ TEST_P(TensorAdam, FollowsTheKernels) {
   expect_equal(a.v, b.v);
 }
 
+TEST(TensorSgdWithL1, FollowsTheKernels) {
+  for (const kernels::SgdFactors& factors :
+       {kernels::SgdFactors{0.01f, 0.1f, 0.9f, false, false, 0.02f},
+        kernels::SgdFactors{0.01f, 0.0f, 0.9f, true, false, 0.0f, 0.99f, 0.003f}}) {
+    Trajectory a = beginning(), b = beginning();
+    for (int step = 0; step < 30; ++step) {
+      set_gradients(a, step);
+      set_gradients(b, step);
+      tensors::sgd_update(factors, a.p, a.g, a.m);
+      for (std::size_t i = 0; i < b.p.size(); ++i) {
+        kernels::sgd_update(factors, b.p[i].numel(), b.p[i].data_ptr<float>(), b.g[i].data_ptr<float>(),
+                            b.m[i].data_ptr<float>());
+      }
+    }
+    expect_equal(a.p, b.p);
+  }
+}
+
+double norm_of(const at::Tensor& values) { return values.norm().item<double>(); }
+
+TEST(TensorLars, FollowsTheKernels) {
+  constexpr double trust = 0.5;
+  Trajectory a = beginning(), b = beginning();
+  for (int step = 0; step < 30; ++step) {
+    set_gradients(a, step);
+    set_gradients(b, step);
+    for (std::size_t i = 0; i < b.p.size(); ++i) {
+      tensors::lars_update({0.02f, 0.01f, 0.9f}, i == 0 ? 0 : trust, a.p[i], a.g[i], a.m[i]);
+      const double weights = norm_of(b.p[i]), gradients = norm_of(b.g[i]);
+      const double own = i == 0 || gradients == 0 ? 1 : trust * weights / (gradients + 0.01 * weights);
+      kernels::lars_update({static_cast<float>(0.02 * own), 0.01f, 0.9f}, b.p[i].numel(), b.p[i].data_ptr<float>(),
+                           b.g[i].data_ptr<float>(), b.m[i].data_ptr<float>());
+    }
+  }
+  expect_equal(a.p, b.p);
+  expect_equal(a.m, b.m);
+}
+
+TEST(TensorLamb, FollowsTheKernels) {
+  Trajectory a = beginning(), b = beginning();
+  for (int step = 0; step < 30; ++step) {
+    const double t = step + 1;
+    const kernels::LambFactors factors{0.9f,
+                                       0.999f,
+                                       1e-6f,
+                                       0.1f,
+                                       0.001f,
+                                       static_cast<float>(1 / (1 - std::pow(0.9, t))),
+                                       static_cast<float>(1 / std::sqrt(1 - std::pow(0.999, t))),
+                                       0.02f};
+    set_gradients(a, step);
+    set_gradients(b, step);
+    for (std::size_t i = 0; i < b.p.size(); ++i) {
+      tensors::lamb_update(factors, 0.01, i == 1, a.p[i], a.g[i], a.m[i], a.v[i]);
+      float *p = b.p[i].data_ptr<float>(), *m = b.m[i].data_ptr<float>(), *v = b.v[i].data_ptr<float>();
+      const double weights = norm_of(b.p[i]);
+      const double direction =
+          std::sqrt(kernels::lamb_moments(factors, b.p[i].numel(), p, b.g[i].data_ptr<float>(), m, v));
+      const double trust = i == 1 && direction > 0 ? weights / direction : 1;
+      kernels::lamb_update(factors, static_cast<float>(0.01 * trust), b.p[i].numel(), p, m, v);
+    }
+  }
+  expect_equal(a.p, b.p);
+  expect_equal(a.m, b.m);
+  expect_equal(a.v, b.v);
+}
+
 INSTANTIATE_TEST_SUITE_P(Decays, TensorAdam,
                          ::testing::Values(std::pair(0.0f, 1.0f), std::pair(0.1f, 1.0f), std::pair(0.0f, 0.999f)));
 

@@ -276,6 +276,12 @@ class Schedules(SystemTest):
         kinds = {
             "cosine": (cosine, ("--schedule", "cosine", "--warmup", "7steps", "--min-lr", 1e-3)),
             "step": (lambda o: schedulers.StepLR(o, 2 * 5, 0.3), ("--schedule", "step", "--lr-step", 2, "--lr-gamma", 0.3)),
+            "polynomial": (lambda o: schedulers.PolynomialLR(o, steps, 1.7), ("--schedule", "polynomial", "--lr-power", 1.7)),
+            "one-cycle": (lambda o: schedulers.OneCycleLR(o, 0.02, total_steps=steps, cycle_momentum=False),
+                          ("--schedule", "one-cycle")),
+            "one-cycle, early summit": (
+                lambda o: schedulers.OneCycleLR(o, 0.02, total_steps=steps, pct_start=0.1, cycle_momentum=False),
+                ("--schedule", "one-cycle", "--one-cycle-rise", 0.1)),
             "milestones": (lambda o: schedulers.MultiStepLR(o, [5, 20], 0.1), ("--schedule", "step", "--lr-step", "1,4")),
         }
         for name, (make, words) in kinds.items():

@@ -70,9 +70,7 @@ class CachedFeatures : public ::testing::Test {
       if (entry.is_regular_file()) files[entry.path().string()] = entry.last_write_time();
     return files;
   }
-  Values on_disk() const {
-    return {{"feature-cache", "disk"}, {"feature-folder", (folder_ / "features").string()}};
-  }
+  Values on_disk() const { return {{"feature-cache", "disk"}, {"feature-folder", (folder_ / "features").string()}}; }
 
   testing::TemporaryFolder folder_;
   Manifest manifest_ = testing::write_tiny_data_set(folder_.path());
@@ -124,11 +122,11 @@ TEST_F(CachedFeatures, FilesAreUsedAgainAndAnythingElseMakesOthers) {
     train(values);
     EXPECT_GT(files().size(), before.size()) << change.begin()->first;
   };
-  makes_others({{"seed", "3"}});                          // other initial weights
-  makes_others({{"freeze-fraction", "0.7"}});             // another cut
-  makes_others({{"normalise", "unit"}});                  // other images
-  makes_others({{"activation", "mish"}});                 // another network of the same weights
-  makes_others({{"train-split", "train+test"}});          // other samples
+  makes_others({{"seed", "3"}});                  // other initial weights
+  makes_others({{"freeze-fraction", "0.7"}});     // another cut
+  makes_others({{"normalise", "unit"}});          // other images
+  makes_others({{"activation", "mish"}});         // another network of the same weights
+  makes_others({{"train-split", "train+test"}});  // other samples
   makes_others({{"augment", "true"}, {"fixed-views", "3"}});
   const auto before = files();
   Values values = on_disk();

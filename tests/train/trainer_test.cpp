@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "comm/rank_threads.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
@@ -113,6 +115,55 @@ TEST_F(Trainers, EveryMetricDecidesUnderItsName) {
     EXPECT_GT(result.best_value, 0) << metric;
     EXPECT_GT(result.best_epoch, 0) << metric;
   }
+}
+
+TEST_F(Trainers, ASearchForALearningRateLeavesNothingBehind) {
+  at::set_num_threads(1);
+  const Options given = options({{"optimiser", "adam"}, {"dropout-conv", "0.2"}});
+  const RunConfig config = RunConfig::from(given);
+  std::vector<std::string> said(2);
+  for (const bool searches : {false, true}) {
+    run_ranks(2, [&](Communicator& communicator) {
+      RankCommunicators channels = split_rank_communicators(communicator);
+      Log log(communicator.rank(), 2);
+      log.quiet();
+      std::string losses;
+      Trainer::Hooks hooks;
+      hooks.on_step = [&losses](std::int64_t, const StepResult& made) { losses += std::to_string(made.loss) + " "; };
+      Trainer trainer(config, manifest_, channels, log, hooks);
+      if (searches) {
+        const LrSearch search = trainer.find_lr();
+        EXPECT_EQ(std::ssize(search.points()), 16) << "the steps of the run";
+        EXPECT_DOUBLE_EQ(search.points().front().lr, LrSearch::first);
+      }
+      trainer.run(std::nullopt);
+      if (communicator.rank() == 0) said[searches ? 1 : 0] = losses;
+    });
+  }
+  EXPECT_FALSE(said[0].empty());
+  EXPECT_EQ(said[0], said[1]);
+}
+
+TEST_F(Trainers, ARunThatStoppedEarlyHasItsBestWeightsInPlace) {
+  at::set_num_threads(1);
+  const std::string run = runs_ / "early";
+  const Options given = options({{"epochs", "30"}, {"early-stopping", "3"}, {"lr", "0.05"}});
+  const RunConfig config = RunConfig::from(given);
+  run_ranks(3, [&](Communicator& communicator) {
+    RankCommunicators channels = split_rank_communicators(communicator);
+    Log log(communicator.rank(), 3);
+    log.quiet();
+    Trainer trainer(config, manifest_, channels, log, {});
+    std::optional<RunFolder> folder;
+    if (communicator.rank() == 0)
+      folder = RunFolder::create(run, given, record_of(config, manifest_, plan_input(config.loader, manifest_), 3));
+    const TrainingResult result = trainer.run(folder);
+    EXPECT_TRUE(result.stopped_early);
+    EXPECT_EQ(result.epochs, result.best_epoch + 3);
+    const WeightFile best = read_safetensors(RunFolder::open(run).best_weights());
+    const std::map<std::string, at::Tensor> kept(best.tensors.begin(), best.tensors.end());
+    for (const auto& [name, tensor] : state_of(trainer.model())) EXPECT_TRUE(tensor.equal(kept.at(name))) << name;
+  });
 }
 
 TEST_F(Trainers, RefuseWhatCannotWork) {

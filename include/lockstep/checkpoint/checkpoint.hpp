@@ -1,7 +1,8 @@
 // Checkpoints of a run: folders that are either whole or not looked at.
 //
 //   <root>/step-00001234/model.safetensors       parameters and buffers; usable as weights on its own
-//                        optimiser.safetensors   moments of what is trained in this epoch, under "<kind>.<parameter>"
+//                        optimiser.safetensors   moments of what is trained in this epoch, under "<kind>.<parameter>",
+//                                                and the mean of the weights, if one is kept, under "average.<name>"
 //                        per_rank.safetensors    [ranks, …] buffers that differ between ranks; only where there are any
 //                        state.json              train_state.hpp
 //                        DONE                    sizes and XXH64 of the files above; written last

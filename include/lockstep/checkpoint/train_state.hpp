@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "lockstep/optim/patience.hpp"
+
 namespace lockstep {
 
 /// Sums over the steps of an epoch made so far; the seconds are rank 0's.
@@ -22,7 +24,8 @@ struct EpochSums {
 };
 
 struct TrainState {
-  static constexpr int format_version = 2;
+  static constexpr int format_version = 3;         ///< what is written
+  static constexpr int oldest_readable_version = 2;  ///< knows no early stopping, plateau or mean of weights
 
   std::int64_t epoch = 0;  ///< the one being trained, from 0
   std::int64_t step = 0;   ///< steps of this epoch made; as many as it has: only its end is still to be done
@@ -33,6 +36,9 @@ struct TrainState {
   std::int64_t judged_steps = 0;     ///< `steps` when the model was judged last
   std::optional<double> best_score;  ///< larger is better; none: nothing judged yet
   std::int64_t best_epoch = 0;       ///< from 1
+  Patience early_stopping, plateau;  ///< what each has waited
+  std::int64_t plateaus = 0;         ///< how often the learning rate fell because the score had stopped to improve
+  std::int64_t averaged = 0;         ///< weights in the mean of SWA
   std::int64_t ranks = 0;            ///< that made it; more or fewer may go on
   std::string data_digest;           ///< Manifest::digest()
 

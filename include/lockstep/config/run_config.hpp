@@ -25,9 +25,9 @@ enum class CachePolicy { none, page, ram };
 /// What the loader hands over: normalised values, or pixels that the device normalises.
 enum class SlotType { float32, uint8 };
 enum class Activation { relu, gelu, silu, mish, hardswish };
-enum class OptimiserKind { sgd, adam, adamw };
+enum class OptimiserKind { sgd, adam, adamw, lars, lamb };
 enum class DeviceKind { cpu, cuda };
-enum class ScheduleKind { constant, step, cosine };
+enum class ScheduleKind { constant, step, cosine, polynomial, one_cycle, plateau };
 enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
 enum class FreezeBy { tensors, modules, parameters };
 /// A first share of the network; its first so many units; all but the layers that give classes; the fully connected
@@ -143,8 +143,38 @@ struct OptimiserConfig {
   double beta1 = 0, beta2 = 0, epsilon = 0;
   double head_lr = 0;      ///< learning rate of the layers that give classes; 0: lr
   double layer_decay = 1;  ///< factor of the learning rate for each trained stage that stands behind a layer
+  double l1 = 0;
+  bool decoupled_decay = false;  ///< L2 and L1 are taken off the weights, times the rate; else added to the gradient
+  bool decays_weights_only = false;  ///< norms and biases are spared
+  double trust_coefficient = 0;      ///< of LARS
 
   bool has_groups() const { return head_lr > 0 || layer_decay != 1; }
+  /// LARS and LAMB: the rate of a layer follows the size of its weights.
+  bool layer_adaptive() const { return kind == OptimiserKind::lars || kind == OptimiserKind::lamb; }
+};
+
+/// Limits of the gradient that the optimiser sees; 0: none.
+struct ClippingConfig {
+  double norm = 0;   ///< Euclidean, of all parameters together
+  double value = 0;  ///< of an element; comes first
+};
+
+/// Which mean of the weights is judged and kept in place of the newest ones.
+struct AveragingConfig {
+  double decay = 0;             ///< of an exponential moving average over the steps; 0: none
+  std::int64_t from_epoch = 0;  ///< the plain mean over the ends of epochs from this one on, from 1; 0: none
+  bool on() const { return decay > 0 || from_epoch > 0; }
+};
+
+struct EarlyStoppingConfig {
+  std::int64_t patience = 0;  ///< judgements without improvement after which the run ends; 0: it doesn't
+};
+
+/// What the loss of a sample counts, by its class.
+struct ClassWeightConfig {
+  bool balanced = false;      ///< samples / (classes · samples of the class), of the training split
+  std::vector<double> given;  ///< [class]; empty and not balanced: 1
+  bool on() const { return balanced || !given.empty(); }
 };
 
 struct ScheduleConfig {
@@ -152,6 +182,9 @@ struct ScheduleConfig {
   Interval warmup;                        ///< epochs, steps or never
   std::vector<std::int64_t> step_epochs;  ///< step: one number: every so many epochs; several: at these
   double gamma = 0, min_lr = 0;
+  double power = 1;           ///< polynomial
+  double rise = 0;            ///< one-cycle: share of the steps
+  std::int64_t patience = 0;  ///< plateau: judgements
 };
 
 struct CheckpointConfig {
@@ -171,6 +204,12 @@ struct RunConfig {
   std::int64_t epochs = 0, batch = 0, log_every = 0;  ///< batch: samples of a step over all ranks
   std::int64_t max_steps = 0;                         ///< 0: epochs decide
   double label_smoothing = 0;
+  ClippingConfig clipping;
+  AveragingConfig averaging;
+  EarlyStoppingConfig early_stopping;
+  ClassWeightConfig class_weights;
+  double min_change = 0;  ///< of the metric, that counts as an improvement to early stopping and plateau
+  std::string scaling;    ///< how learning rates became what they are, for a person; empty: they were said so
   Metric metric = Metric::accuracy;
   std::uint64_t seed = 0;
   DeviceKind device = DeviceKind::cpu;

@@ -1,5 +1,5 @@
 // The folder of a run: config.ini (runs again as it is), run.json (what evaluation needs), log.jsonl, weights/,
-// checkpoints/ (checkpoint.hpp), metrics.json.
+// checkpoints/ (checkpoint.hpp), metrics.json, lr-search.json and .svg.
 //
 // The only place that knows the names inside a run. Created by rank 0; the other ranks only hold the paths. Errors: the
 // folder exists already; it is not a run; a run of another format version.
@@ -46,7 +46,8 @@ struct RunRecord {
 
 class RunFolder {
  public:
-  /// Throws unless the folder does not exist or is empty: the cheapest mistake is found before anything is read.
+  /// Throws unless the folder does not exist or is empty but for a search for a learning rate: the cheapest mistake is
+  /// found before anything is read.
   static void require_new(const std::filesystem::path& folder);
   /// A new run, in a folder as above.
   static RunFolder create(const std::filesystem::path& folder, const Options& options, const RunRecord& record);
@@ -63,6 +64,9 @@ class RunFolder {
   std::filesystem::path last_weights() const { return folder_ / "weights" / "last.safetensors"; }
   std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.json"; }
+  /// Of a search for a learning rate, which may come before the run.
+  std::filesystem::path lr_search_data() const { return folder_ / "lr-search.json"; }
+  std::filesystem::path lr_search_plot() const { return folder_ / "lr-search.svg"; }
 
   /// Replace config.ini and run.json: a resumed run was told something anew, or its data have moved.
   void write_options(const Options& options) const;

@@ -4,7 +4,9 @@
 // distributed": one rank has serial channels. Rank 0 writes the run folder. Stops after the step in which any rank was
 // asked to, with a checkpoint: going on from it, the run has the same losses and weights, bit for bit on the same
 // number of ranks and threads, as if it had never stopped. Where more of the network is unfrozen, between two epochs,
-// buckets and optimiser are made anew for what is trained from there on. Memory: parameters + trained ones × (gradients
+// buckets and optimiser are made anew for what is trained from there on. With a mean of the weights (EMA, SWA) it is the
+// mean that is judged and kept as weights; checkpoints hold both. A run that stopped early has its best weights in place
+// in the end. Memory: parameters + trained ones × (gradients
 // 1 + optimiser 1 or 2) + the trained part's activations of the rank's batch + the loader's batches; flat in the number
 // of images but for 20 bytes a sample (labels, ids, order) and what evaluation says. Errors: a data set that does not
 // fit the config; weights of another network; more ranks than samples; a loss that is not finite; those of the parts.
@@ -21,6 +23,7 @@
 #include "lockstep/data/data_set.hpp"
 #include "lockstep/evaluate/evaluator.hpp"
 #include "lockstep/record/run_folder.hpp"
+#include "lockstep/train/lr_search.hpp"
 #include "lockstep/train/training_step.hpp"
 #include "lockstep/weights/origin.hpp"
 
@@ -47,6 +50,7 @@ struct TrainingResult {
   double best_value = 0;               ///< of that metric
   std::int64_t best_epoch = 0;         ///< counted from 1; 0: nothing judged the model yet
   bool stopped = false;                ///< by a signal, before its end
+  bool stopped_early = false;          ///< the metric had stopped to improve
 };
 
 /// What a few steps without any writing tell of the run they would begin.
@@ -78,6 +82,9 @@ class Trainer {
   TrainingResult run(std::optional<RunFolder> folder);
   /// Instead of run().
   Rehearsal rehearse();
+  /// Before run(), or instead of it: tries rising learning rates on the batches that come next, then puts weights and
+  /// optimiser back. The same on every rank. Errors: fewer than two steps are left.
+  LrSearch find_lr();
   Model& model();
   /// What run.json says of the network.
   NetworkRecord network() const;

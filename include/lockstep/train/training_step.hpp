@@ -2,11 +2,13 @@
 //
 // Every rank calls run() for the same step with its part of the global batch, which may be empty. Afterwards all ranks
 // hold the same parameters. Losses are sums divided by the samples of the *global* batch, so gradients are those of the
-// mean over samples, whatever the ranks' shares. Owns buckets, reducer and optimiser; model and channels must outlive
+// mean over samples, whatever the ranks' shares; with class weights, of the weighted losses, still by the samples. Owns buckets, reducer and optimiser; model and channels must outlive
 // it.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/data/batch_source.hpp"
@@ -35,14 +37,19 @@ struct StepResult {
   bool stop = false;         ///< some rank was asked to stop
   bool checkpoint = false;   ///< some rank's clock says that a checkpoint is due
   ExchangeStats exchange;
+  std::optional<double> gradient_norm;  ///< before it was clipped; where it is
 };
 
 class TrainingStep {
  public:
   /// `first_stage`: of the network, the one that the batches go into; what is before it must be frozen.
-  TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage = 0);
+  /// `class_weights`: [class], what a sample's loss counts; none: 1.
+  TrainingStep(Model& model, const RunConfig& config, RankCommunicators& channels, std::size_t first_stage = 0,
+               const std::vector<double>& class_weights = {});
 
   StepResult run(const Batch& batch, const StepPlace& place, double lr);
+  /// The forward pass in training mode alone: what batch norm measures. Every rank calls it.
+  void observe(const Batch& batch, const StepPlace& place);
   const GradientBuckets& gradients() const { return buckets_; }
   Optimiser& optimiser() { return *optimiser_; }
   /// The end of a step whose parameters another one will train: only one may hold them at a time.
@@ -50,7 +57,7 @@ class TrainingStep {
 
  private:
   BatchContext context_of(const Batch& batch, const StepPlace& place) const;
-  /// `found`: float64 [2] on the CPU, this rank's summed loss and number of correct samples.
+  /// `found`: float64 on the CPU, this rank's summed loss, number of correct samples and, if clipped, gradient's norm.
   StepResult agree(const at::Tensor& found, const Batch& batch, const StepPlace& place) const;
 
   Model& model_;
@@ -58,6 +65,8 @@ class TrainingStep {
   const std::size_t first_stage_;
   std::uint64_t seed_;
   double label_smoothing_;
+  ClippingConfig clipping_;
+  at::Tensor class_weights_;  // float32 [class]; undefined: 1
   GradientBuckets buckets_;
   Reducer reducer_;
   std::unique_ptr<Optimiser> optimiser_;

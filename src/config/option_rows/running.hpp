@@ -29,6 +29,9 @@ constexpr std::array running{
               "go on with this run from its newest checkpoint, on any number of ranks"},
     OptionRow{"dry-run", "", train, flag, "", "false", false, true, 0, 0,
               "make a few steps without writing anything; say what the run will take in time and memory"},
+    OptionRow{
+        "find-lr", "", train, flag, "", "false", false, true, 0, 0,
+        "try rising learning rates on the run's first batches, suggest one, keep nothing; with --run: a plot there"},
     OptionRow{"seconds", "", bench_loader, real, "S", "10", false, true, 0.1, 86400,
               "how long to measure, after the first batches have come"},
     OptionRow{"json", "", bench_loader, path, "FILE", "", false, true, 0, 0, "write the figures there too"},
