@@ -26,10 +26,11 @@ debian_packages=(
   python3 python3-venv ca-certificates                                        # pip, which fetches LibTorch
 )
 torch_requirement=torch==2.11.0
-test_requirements=(numpy==2.2.6 h5py==3.13.0 safetensors==0.5.3 scikit-learn==1.6.1 scipy==1.15.3 pillow==11.2.1 keras==3.15.1)
-# Fetched without what they need: that is torch, which is here already, and timm's hub of weights, which nobody asks for.
-# Python imports them only after --cuda.
-bare_requirements=(torchvision==0.26.0 timm==1.0.31)
+test_requirements=(numpy==2.2.6 h5py==3.13.0 safetensors==0.5.3 scikit-learn==1.6.1 scipy==1.15.3 pillow==11.2.1 keras==3.15.1
+  protobuf==7.36.2)
+# Fetched without what they need: that is torch, which is here already, timm's hub of weights and TensorBoard's web server,
+# which nobody asks for. Python imports the first two only after --cuda.
+bare_requirements=(torchvision==0.26.0 timm==1.0.31 tensorboard==2.21.0)
 # Megabytes free in the build folder: downloaded wheels and what they unpack to lie there together.
 cpu_megabytes=2000 cuda_megabytes=10000 tests_megabytes=600
 
