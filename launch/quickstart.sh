@@ -57,7 +57,8 @@ step "5/5  Evaluation on the test split, which training has not seen"
 say "
 Done in $((SECONDS - started)) s after the build. Where to look next, in $run/:
   log.jsonl      every epoch and step: loss, accuracy, images/s, wait for data
-  metrics.json   what the evaluation found: confusion matrix, precision, recall, F1
+  metrics.json   what the evaluation found: confusion matrix, precision, recall, F1, curves, calibration
+  predictions.h5 the scores of every sample, from which all of that can be computed again
   config.ini     this training, complete
 and with your own images, a folder for each class:
   $lockstep preprocess --source class-folders --input YOUR_IMAGES --output datasets/yours

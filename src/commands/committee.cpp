@@ -9,6 +9,8 @@
 
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/core/json_text.hpp"
+#include "lockstep/evaluate/full_metrics.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "lockstep/record/run_folder.hpp"
 
@@ -128,7 +130,7 @@ std::string Committee::table(const Judgement& judgement) const {
       fmt::format("{:<{}}  {:>7}  {:>10}  {:>8}  {:>8}\n", "member", width, "weight", "accuracy", "loss", "macro F1");
   const auto line = [&](const std::string& name, const std::string& weight, const Metrics& m) {
     text += fmt::format("{:<{}}  {:>7}  {:>8.2f} %  {:>8.4f}  {:>8.4f}\n", name, width, weight, 100 * m.accuracy,
-                        m.loss, m.macro_f1);
+                        m.loss, m.macro.f1);
   };
   const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
   for (std::size_t m = 0; m < members_.size(); ++m)
@@ -137,7 +139,7 @@ std::string Committee::table(const Judgement& judgement) const {
   return text;
 }
 
-std::string Committee::json(const Judgement& judgement, const std::string& split) const {
+std::string Committee::json(const Judgement& judgement, const std::string& split, std::string_view more) const {
   nlohmann::ordered_json file{{"format_version", 1}, {"split", split}, {"rule", rule()}};
   const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
   for (std::size_t m = 0; m < members_.size(); ++m) {
@@ -146,7 +148,8 @@ std::string Committee::json(const Judgement& judgement, const std::string& split
     file["members"].push_back(member);
   }
   file["ensemble"] = object_of(judgement.ensemble.metrics, classes());
-  return file.dump(2) + "\n";
+  if (!more.empty()) file.update(nlohmann::ordered_json::parse(more));
+  return json_text(file) + "\n";
 }
 
 }  // namespace lockstep

@@ -46,8 +46,8 @@ class Committee {
 
   /// A line a member and one for the ensemble.
   std::string table(const Judgement& judgement) const;
-  /// Of several members, for --output. `split`: as it is called there.
-  std::string json(const Judgement& judgement, const std::string& split) const;
+  /// Of several members, for --output. `split`: as it is called there. `more`: a JSON object whose fields come last.
+  std::string json(const Judgement& judgement, const std::string& split, std::string_view more = {}) const;
 
  private:
   std::int64_t class_count() const { return std::ssize(classes()); }

@@ -5,11 +5,14 @@
 #include "commands/evaluate_predictions.hpp"
 #include "commands/ranks.hpp"
 #include "commands/run_data.hpp"
+#include "commands/verdict.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
+#include "lockstep/data/data_set.hpp"
+#include "lockstep/evaluate/metric_choice.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/train/rank_communicators.hpp"
 
@@ -25,23 +28,102 @@ std::string judged_name(const std::string& split, const RunData& data, const Opt
   return name;
 }
 
-void report_run(const Evaluation& evaluation, const Committee& committee, const std::string& judged,
-                const Options& options, const Log& log) {
-  const RunFolder run = RunFolder::open(options.paths("run").front());
-  const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
-  write_file_atomically(
-      run.metrics(), metrics_json(evaluation.metrics, committee.classes(), {judged, options.text("weights")}, before));
-  fmt::print("{}", format_metrics(evaluation.metrics, committee.classes()));
-  log.info(fmt::format("{:.1f} images/s; written to {}",
-                       static_cast<double>(evaluation.metrics.samples) / evaluation.seconds, run.metrics().string()));
+/// What is judged beside the split itself, and by what.
+struct Task {
+  const RunData& data;
+  std::int64_t threads;
+  const Options& options;
+  Communicator& communicator;
+  const Log& log;
+};
+
+JudgedImages images_to_judge(const Committee& committee, const std::string& split, const Task& task) {
+  return {committee, task.data, split, task.threads, flips_of(task.options)};
 }
 
-void report_ensemble(const Judgement& judgement, const Committee& committee, const std::string& judged,
-                     const Options& options, const Log& log) {
-  fmt::print("{}{}", committee.table(judgement), format_metrics(judgement.ensemble.metrics, committee.classes()));
-  if (!options.has("output")) return;
-  write_file_atomically(options.path("output"), committee.json(judgement, judged));
-  log.info("written to " + options.text("output"));
+/// Of one run.
+Evaluation evaluate_alone(const Committee& committee, const std::string& split, const Task& task) {
+  const JudgedImages images = images_to_judge(committee, split, task);
+  const Scorer& scorer = images.members.scorers().front();
+  return evaluate(scorer.model, scorer.input, std::ssize(committee.classes()), scorer.settings, task.communicator);
+}
+
+/// As predictions.h5 keeps them.
+SplitPredictions predictions_on(const Evaluation& evaluation, const std::string& split, const Task& task) {
+  SplitPredictions kept;
+  kept.split = judged_name(split, task.data, task.options);
+  kept.weights = task.options.text("weights");
+  kept.data_digest = task.data.manifest.digest();
+  for (const Prediction& prediction : evaluation.predictions) {
+    kept.ids.push_back(prediction.id);
+    kept.labels.push_back(prediction.label);
+    kept.predicted.push_back(prediction.predicted);
+  }
+  kept.scores = evaluation.scores;
+  kept.single_precision = evaluation.single_precision;
+  return kept;
+}
+
+/// Those of --calibrate-on; nothing unless it was said. On rank 0 they hold scores.
+std::optional<SplitPredictions> fitted_predictions(const Committee& committee, const Task& task) {
+  if (!task.options.has("calibrate-on")) return std::nullopt;
+  const std::string split = task.options.text("calibrate-on");
+  const Evaluation evaluation = committee.alone() ? evaluate_alone(committee, split, task) : [&] {
+    const JudgedImages images = images_to_judge(committee, split, task);
+    return committee.judge(images.members, images.mean, task.communicator).ensemble;
+  }();
+  return predictions_on(evaluation, split, task);
+}
+
+/// The rival's predictions of what will be judged, so that what does not fit is said before the network runs.
+std::optional<Rival> rival_of(const Committee& committee, const Task& task) {
+  if (!task.options.has("against")) return std::nullopt;
+  Rival rival = open_rival(task.options.path("against"));
+  require_same_data(committee.classes(), task.data.manifest.digest(), rival.kept,
+                    judged_name(task.options.text("split"), task.data, task.options), rival.file);
+  return rival;
+}
+
+void keep(const RunFolder& run, const Committee& committee, const SplitPredictions& predictions, const Log& log) {
+  const std::string why = keep_predictions(run.predictions(), committee.classes(), predictions);
+  if (!why.empty())
+    log.info(fmt::format("note: what {} held is replaced: {}", run.predictions().filename().string(), why));
+}
+
+void report_run(const Evaluation& evaluation, const std::optional<SplitPredictions>& calibration,
+                const std::optional<Rival>& rival, const Committee& committee, const Task& task) {
+  const RunFolder run = RunFolder::open(task.options.paths("run").front());
+  const SplitPredictions predictions = predictions_on(evaluation, task.options.text("split"), task);
+  const Verdict verdict = verdict_on(predictions, {committee.classes(), metric_settings(task.options),
+                                                   calibration ? &*calibration : nullptr, rival ? &*rival : nullptr});
+  const bool keeps = task.options.flag("keep-predictions");
+  if (keeps) keep(run, committee, predictions, task.log);
+  if (keeps && calibration && calibration->split != predictions.split) keep(run, committee, *calibration, task.log);
+  const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
+  write_file_atomically(run.metrics(),
+                        metrics_json(verdict.metrics, committee.classes(), {predictions.split, predictions.weights},
+                                     before, against_json(verdict)));
+  fmt::print("{}", verdict_text(verdict, committee.classes()));
+  task.log.info(fmt::format("{:.1f} images/s; written to {}{}",
+                            static_cast<double>(evaluation.metrics.samples) / evaluation.seconds,
+                            run.metrics().string(), keeps ? " and " + run.predictions().filename().string() : ""));
+}
+
+void report_ensemble(Judgement judgement, const std::optional<SplitPredictions>& calibration,
+                     const std::optional<Rival>& rival, const Committee& committee, const Task& task) {
+  const MetricSettings settings = metric_settings(task.options);
+  const std::string split = task.options.text("split");
+  for (Evaluation& member : judgement.members)
+    member.metrics = verdict_on(predictions_on(member, split, task), {committee.classes(), settings}).metrics;
+  const Verdict verdict =
+      verdict_on(predictions_on(judgement.ensemble, split, task),
+                 {committee.classes(), settings, calibration ? &*calibration : nullptr, rival ? &*rival : nullptr});
+  judgement.ensemble.metrics = verdict.metrics;
+  fmt::print("{}{}", committee.table(judgement), verdict_text(verdict, committee.classes()));
+  if (!task.options.has("output")) return;
+  write_file_atomically(task.options.path("output"),
+                        committee.json(judgement, judged_name(split, task.data, task.options), against_json(verdict)));
+  task.log.info("written to " + task.options.text("output"));
 }
 
 /// best and greedy look at a split before they are judged; judged on the same one they look better than they are.
@@ -64,25 +146,31 @@ Exit evaluate_runs(const Options& options, World& world, const Log& log) {
     runs.push_back(member_of_run(run, options.text("weights")));
   Committee committee(std::move(runs), options);
   options.reject_unused("output", !committee.alone(), "several --run, or --predictions");
+  options.reject_unused("keep-predictions", committee.alone(), "one --run");
   options.reject_unused("choose-on", committee.chooses() && !committee.alone(), "--ensemble best or greedy");
   const RunData data = open_run_data(committee.members(), options.has("data") ? options.path("data") : "", world, log);
+  require_labels(data.manifest, joined_splits(options.text("split")), "--split");
+  if (options.has("calibrate-on"))
+    require_labels(data.manifest, joined_splits(options.text("calibrate-on")), "--calibrate-on");
   const std::unique_ptr<Accelerator> accelerator = take_device(device_of(options), world, log);
   if (accelerator) committee.to(accelerator->device());
   const std::int64_t threads = set_threads(options.integer("threads"), world);
   const RankCommunicators channels = make_rank_communicators(world, Seconds(options.real("timeout")));
   if (committee.chooses() && !committee.alone())
     choose_members(committee, data, threads, options, *channels.control, log);
-  const JudgedImages images(committee, data, options.text("split"), threads, flips_of(options));
-  const std::string judged = judged_name(options.text("split"), data, options);
+  const Task task{data, threads, options, *channels.control, log};
+  std::optional<Rival> rival;
+  if (world.rank() == 0) rival = rival_of(committee, task);
   if (committee.alone()) {
-    const Scorer& scorer = images.members.scorers().front();
-    const Evaluation evaluation =
-        evaluate(scorer.model, scorer.input, std::ssize(committee.classes()), scorer.settings, *channels.control);
-    if (world.rank() == 0) report_run(evaluation, committee, judged, options, log);
+    const Evaluation evaluation = evaluate_alone(committee, options.text("split"), task);
+    const auto calibration = fitted_predictions(committee, task);
+    if (world.rank() == 0) report_run(evaluation, calibration, rival, committee, task);
     return Exit::done;
   }
-  const Judgement judgement = committee.judge(images.members, images.mean, *channels.control);
-  if (world.rank() == 0) report_ensemble(judgement, committee, judged, options, log);
+  const JudgedImages images = images_to_judge(committee, options.text("split"), task);
+  Judgement judgement = committee.judge(images.members, images.mean, *channels.control);
+  const auto calibration = fitted_predictions(committee, task);
+  if (world.rank() == 0) report_ensemble(std::move(judgement), calibration, rival, committee, task);
   return Exit::done;
 }
 

@@ -1,7 +1,8 @@
-// What lockstep evaluate does with --predictions and --labels instead of a run.
+// What lockstep evaluate does with --predictions instead of a run: a predictions.h5 is judged again, a CSV file with
+// the help of --labels.
 //
 // Rank 0 does it alone; the other ranks have nothing to do. Internal to src/commands. Errors: options of runs beside
-// it; those of compare_predictions.hpp.
+// it; those of kept_predictions.hpp and compare_predictions.hpp.
 #pragma once
 #include "lockstep/comm/world.hpp"
 #include "lockstep/config/options.hpp"

@@ -15,7 +15,7 @@ void ShownImages::add(const Member& member, std::shared_ptr<const OpenSplit> ima
   }
   splits_.push_back(images);
   transforms_.emplace_back(manifest.shape, member.side, member.scale);
-  const EvaluationSettings settings{member.eval_resize, threads_, true, flips_};
+  const EvaluationSettings settings{member.eval_resize, threads_, KeepScores::on_first_rank, flips_};
   scorers_.push_back(
       {*member.model, images_of(images->split, transforms_.back(), settings, device_of(*member.model)), settings});
 }

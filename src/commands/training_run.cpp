@@ -13,6 +13,7 @@
 #include "lockstep/comm/agreement.hpp"
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/config/run_config.hpp"
+#include "lockstep/evaluate/metric_choice.hpp"
 #include "lockstep/train/stop_signal.hpp"
 #include "lockstep/train/trainer.hpp"
 #include "lockstep/weights/find_weights.hpp"
@@ -45,7 +46,10 @@ void note_what_judges(const RunConfig& config, const Options& options, const Man
     const std::vector<std::string> names = joined_splits(config.loader.eval_split);
     const bool there =
         std::ranges::all_of(names, [&](const auto& name) { return manifest.find_split(name) != nullptr; });
-    if (there) return;
+    if (there) {
+      if (const std::string note = check_metric(config.metric, manifest, names); !note.empty()) log.info(note);
+      return;
+    }
     if (options.changed("eval-split")) {
       for (const std::string& name : names) manifest.split(name);
     }

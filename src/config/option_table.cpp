@@ -25,7 +25,7 @@ constexpr std::array commands{
                "lockstep train --data DIR --run DIR [--config FILE] [options]",
                "lockstep train --data datasets/quickstart --run runs/example --filters 16,32 --kernels 3 --epochs 2"},
     CommandRow{Command::evaluate, "evaluate", "a run (or several together) × a split → metrics; predictions × labels",
-               "lockstep evaluate --run DIR [--run DIR …] | --predictions FILE --labels FILE [options]",
+               "lockstep evaluate --run DIR [--run DIR …] | --predictions FILE [--labels FILE] [options]",
                "lockstep evaluate --run runs/example --split test"},
     CommandRow{Command::freeze_study, "freeze-study",
                "shares of the network frozen, several seeds → a table and a plot of what it brings and costs",

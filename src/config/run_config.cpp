@@ -12,11 +12,16 @@ constexpr Names<Normalisation, 4> normalisations{{{"standardise", Normalisation:
                                                   {"unit", Normalisation::unit},
                                                   {"symmetric", Normalisation::symmetric},
                                                   {"imagenet", Normalisation::imagenet}}};
-constexpr Names<Metric, 5> metrics{{{"accuracy", Metric::accuracy},
-                                    {"macro-recall", Metric::macro_recall},
-                                    {"macro-f1", Metric::macro_f1},
-                                    {"auc", Metric::auc},
-                                    {"loss", Metric::loss}}};
+constexpr Names<Metric, 10> metrics{{{"accuracy", Metric::accuracy},
+                                     {"top5-accuracy", Metric::top5_accuracy},
+                                     {"balanced-accuracy", Metric::balanced_accuracy},
+                                     {"macro-recall", Metric::macro_recall},
+                                     {"macro-f1", Metric::macro_f1},
+                                     {"kappa", Metric::kappa},
+                                     {"mcc", Metric::mcc},
+                                     {"auc", Metric::auc},
+                                     {"average-precision", Metric::average_precision},
+                                     {"loss", Metric::loss}}};
 constexpr Names<DeviceKind, 2> devices{{{"cpu", DeviceKind::cpu}, {"cuda", DeviceKind::cuda}}};
 
 constexpr Names<Sampling, 3> samplings{

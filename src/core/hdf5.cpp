@@ -109,6 +109,8 @@ hid_t stored_type(Element element) {
       return H5T_STD_I64LE;
     case Element::float32:
       return H5T_IEEE_F32LE;
+    case Element::float64:
+      return H5T_IEEE_F64LE;
     case Element::other:
       break;
   }
@@ -116,7 +118,7 @@ hid_t stored_type(Element element) {
 }
 
 Element element_of(hid_t type) {
-  for (const Element element : {Element::uint8, Element::int32, Element::int64, Element::float32}) {
+  for (const Element element : {Element::uint8, Element::int32, Element::int64, Element::float32, Element::float64}) {
     if (H5Tequal(type, stored_type(element)) > 0) return element;
   }
   return Element::other;
@@ -216,6 +218,8 @@ std::string name_of(Element element) {
       return "int64";
     case Element::float32:
       return "float32";
+    case Element::float64:
+      return "float64";
     case Element::other:
       break;
   }
@@ -249,10 +253,13 @@ std::uint64_t File::reserve(const std::string& name, Element element, const std:
 }
 
 template <typename Number>
-void File::write_numbers(const std::string& name, Element element, std::span<const Number> values) {
+void File::write_numbers(const std::string& name, Element element, std::span<const Number> values,
+                         std::int64_t columns) {
   silence_library();
   const std::string where = where_ + ":/" + name;
-  const Handle space = space_of({static_cast<std::int64_t>(values.size())}, where);
+  std::vector<std::int64_t> shape{std::ssize(values)};
+  if (columns > 0) shape = {std::ssize(values) / columns, columns};
+  const Handle space = space_of(shape, where);
   const Handle data = make_data_set(handle_.id(), name, stored_type(element), space, false, where);
   if (!values.empty()) write_all(data, stored_type(element), values.data(), where);
 }
@@ -267,6 +274,14 @@ void File::write(const std::string& name, std::span<const std::int32_t> values) 
 
 void File::write(const std::string& name, std::span<const std::int64_t> values) {
   write_numbers(name, Element::int64, values);
+}
+
+void File::write_table(const std::string& name, std::span<const float> values, std::int64_t columns) {
+  write_numbers(name, Element::float32, values, columns);
+}
+
+void File::write_table(const std::string& name, std::span<const double> values, std::int64_t columns) {
+  write_numbers(name, Element::float64, values, columns);
 }
 
 void File::write(const std::string& name, std::span<const char* const> texts) {
@@ -286,6 +301,28 @@ void File::write_attribute(const std::string& name, std::int32_t value) {
             "cannot make an attribute", where_),
       H5Aclose);
   check(H5Awrite(attribute.id(), H5T_NATIVE_INT32, &value), "cannot write an attribute", where_);
+}
+
+void File::make_group(const std::string& name) {
+  silence_library();
+  const Handle properties = timeless_properties(H5P_GROUP_CREATE, where_);
+  Handle group(check(H5Gcreate2(handle_.id(), name.c_str(), H5P_DEFAULT, properties.id(), H5P_DEFAULT),
+                     "cannot make a group", where_ + ":/" + name),
+               H5Gclose);
+}
+
+void File::write_text_attribute(const std::string& group, const std::string& name, const std::string& text) {
+  silence_library();
+  const std::string where = where_ + ":/" + group;
+  const Handle opened(check(H5Gopen2(handle_.id(), group.c_str(), H5P_DEFAULT), "cannot open a group", where),
+                      H5Gclose);
+  const Handle type = text_type(where);
+  const Handle space(check(H5Screate(H5S_SCALAR), "cannot describe an attribute", where), H5Sclose);
+  const Handle attribute(check(H5Acreate2(opened.id(), name.c_str(), type.id(), space.id(), H5P_DEFAULT, H5P_DEFAULT),
+                               "cannot make an attribute", where),
+                         H5Aclose);
+  const char* value = text.c_str();
+  check(H5Awrite(attribute.id(), type.id(), &value), "cannot write an attribute", where);
 }
 
 bool File::has(const std::string& name) const {
@@ -328,6 +365,31 @@ std::vector<std::int64_t> File::read_int64(const std::string& name) const {
 
 std::vector<float> File::read_float32(const std::string& name) const {
   return read_numbers<float>(name, Element::float32);
+}
+
+std::vector<double> File::read_table(const std::string& name, std::size_t rows, std::size_t columns) const {
+  const std::string where = where_ + ":/" + name;
+  const Layout found = layout(name);
+  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
+  const bool single = found.element == Element::float32;
+  if (found.shape != shape || !found.offset || (!single && found.element != Element::float64)) {
+    throw Error(fmt::format("{} of shape [{}]{}, float32 or float64 of shape [{}] in one piece expected",
+                            name_of(found.element), fmt::join(found.shape, ", "),
+                            found.offset ? "" : " in chunks or without content", fmt::join(shape, ", ")),
+                where, "the file is damaged or of another kind: write it again");
+  }
+  const RandomAccessFile file(where_);
+  const std::size_t width = single ? sizeof(float) : sizeof(double);
+  if (rows > file.size() / width || columns > file.size() / width || rows * columns > file.size() / width)
+    throw Error("a table larger than the file", where, "the file is damaged: write it again");
+  if (!single) {
+    std::vector<double> values(rows * columns);
+    file.read(*found.offset, {reinterpret_cast<std::uint8_t*>(values.data()), values.size() * width});
+    return values;
+  }
+  std::vector<float> values(rows * columns);
+  file.read(*found.offset, {reinterpret_cast<std::uint8_t*>(values.data()), values.size() * width});
+  return {values.begin(), values.end()};
 }
 
 std::size_t File::text_count(const std::string& name) const {

@@ -174,24 +174,21 @@ ComparedPredictions compare_predictions(const PredictionTable& predictions, cons
   ComparedPredictions result{{}, scored ? predictions.classes : classes_that_occur(predicted, right, labels.file)};
   const std::vector<std::int64_t> winners = class_numbers(predicted, result.classes, predictions.file),
                                   truth = class_numbers(right, result.classes, labels.file);
-  std::vector<Prediction> all;
-  std::vector<float> probabilities;
+  JudgedSamples& samples = result.samples;
+  samples.classes = std::ssize(result.classes);
   for (std::size_t i = 0; i < places.size(); ++i) {
     const PredictionRow& row = predictions.rows[places[i]];
     const std::int64_t winner = winners[places[i]], id = static_cast<std::int64_t>(i);
     if (!scored) {
-      all.push_back({id, truth[i], winner, winner == truth[i] ? 0 : 1, 0});
+      samples.predictions.push_back({id, truth[i], winner, winner == truth[i] ? 0 : 1, 0});
       continue;
     }
     if (row.probabilities.empty())
       throw Error(fmt::format("'{}' has a label, but no probabilities", row.id),
                   fmt::format("{}:{}", predictions.file, row.line), "give them in every row, or in none");
-    all.push_back(predict(std::span<const double>(scores_of(row.probabilities)), id, truth[i], winner));
-    probabilities.insert(probabilities.end(), row.probabilities.begin(), row.probabilities.end());
+    samples.predictions.push_back(predict(std::span<const double>(scores_of(row.probabilities)), id, truth[i], winner));
+    samples.probabilities.insert(samples.probabilities.end(), row.probabilities.begin(), row.probabilities.end());
   }
-  const auto classes = static_cast<std::int64_t>(result.classes.size());
-  result.metrics = compute_metrics(all, classes, scored);
-  if (scored) result.metrics.auc = macro_auc(probabilities, truth, classes);
   return result;
 }
 

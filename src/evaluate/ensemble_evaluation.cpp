@@ -10,8 +10,8 @@ EnsembleEvaluation evaluate_ensemble(const std::vector<Scorer>& members, const C
                                      Communicator& communicator) {
   const Stopwatch watch;
   std::deque<Tally> tallies;  // [member]; they cannot be moved
-  for (const Scorer& member : members) tallies.emplace_back(classes, member.settings.auc);
-  Tally together(classes, members.front().settings.auc);
+  for (const Scorer& member : members) tallies.emplace_back(classes, member.settings.scores);
+  Tally together(classes, members.front().settings.scores);
   score_windows(members, how, true, communicator, [&](const ScoredWindow& window) {
     for (std::size_t m = 0; m < members.size(); ++m) {
       for (const ScoredBlock& block : window.members[m]) tallies[m].add(block);

@@ -9,7 +9,7 @@ Evaluation evaluate(Model& model, const EvaluationInput& input, std::int64_t cla
                     const EvaluationSettings& settings, Communicator& communicator) {
   const Stopwatch watch;
   const Blocks blocks(input.split);
-  Tally tally(classes, settings.auc);
+  Tally tally(classes, settings.scores);
   score_blocks(model, input, blocks, {0, blocks.count()}, settings, communicator,
                [&tally](const ScoredBlock& block) { tally.add(block); });
   Evaluation evaluation = tally.finish(communicator);

@@ -46,33 +46,41 @@ std::vector<std::size_t> order_by_id(const std::vector<Prediction>& predictions)
   return order;
 }
 
-std::optional<double> gathered_auc(const std::vector<float>& mine, const std::vector<Prediction>& all,
-                                   const std::vector<std::size_t>& order, std::int64_t classes,
-                                   Communicator& communicator) {
-  const at::Tensor rows = at::tensor(at::ArrayRef<float>(mine), at::kFloat).view({-1, classes});
-  const at::Tensor scores = communicator.gather_unequal(rows);
-  std::vector<float> sorted;
-  std::vector<std::int64_t> labels;
-  for (const std::size_t place : order) {
-    const float* row = scores.const_data_ptr<float>() + place * static_cast<std::size_t>(classes);
-    sorted.insert(sorted.end(), row, row + classes);
-    labels.push_back(all[place].label);
-  }
-  return macro_auc(sorted, labels, classes);
+template <typename Score>
+void append_row(std::vector<double>& scores, const ScoredBlock& block, std::size_t i) {
+  const auto classes = static_cast<std::size_t>(block.scores.size(1));
+  const Score* row = block.scores.const_data_ptr<Score>() + i * classes;
+  scores.insert(scores.end(), row, row + classes);
 }
 
 }  // namespace
 
 void Tally::add(const ScoredBlock& block) {
-  const at::Tensor probabilities = auc_ ? block.probabilities().to(at::kFloat).contiguous() : at::Tensor();
   const bool combined = block.scores.scalar_type() == at::kDouble;
   const std::lock_guard lock(mutex_);
+  combined_ = combined_ || combined;
   for (std::size_t i = 0; i < block.ids.size(); ++i) {
     if (block.labels[i] < 0) continue;
     predictions_.push_back(combined ? predict_row<double>(block, i) : predict_row<float>(block, i));
-    if (!auc_) continue;
-    const float* row = probabilities.const_data_ptr<float>() + i * static_cast<std::size_t>(classes_);
-    probabilities_.insert(probabilities_.end(), row, row + classes_);
+    if (keep_ == KeepScores::nowhere) continue;
+    combined ? append_row<double>(scores_, block, i) : append_row<float>(scores_, block, i);
+  }
+}
+
+void Tally::gather_scores(Evaluation& into, const std::vector<std::size_t>& order, Communicator& communicator) const {
+  at::Tensor combined = at::full({1}, combined_ ? 1 : 0, at::kLong);  // a rank without a block does not know
+  communicator.maximum(combined).wait();
+  into.single_precision = combined.item<std::int64_t>() == 0;
+  const at::Tensor mine = at::tensor(at::ArrayRef<double>(scores_), at::kDouble)
+                              .view({-1, classes_})
+                              .to(into.single_precision ? at::kFloat : at::kDouble);
+  const auto root = keep_ == KeepScores::on_first_rank ? std::optional(0) : std::nullopt;
+  const at::Tensor all = communicator.gather_unequal(mine, root).to(at::kDouble).contiguous();
+  if (all.size(0) == 0) return;
+  into.scores.reserve(static_cast<std::size_t>(all.numel()));
+  for (const std::size_t place : order) {
+    const double* row = all.const_data_ptr<double>() + place * static_cast<std::size_t>(classes_);
+    into.scores.insert(into.scores.end(), row, row + classes_);
   }
 }
 
@@ -82,7 +90,9 @@ Evaluation Tally::finish(Communicator& communicator) {
   Evaluation evaluation;
   for (const std::size_t place : order) evaluation.predictions.push_back(all[place]);
   evaluation.metrics = compute_metrics(evaluation.predictions, classes_);
-  if (auc_) evaluation.metrics.auc = gathered_auc(probabilities_, all, order, classes_, communicator);
+  if (keep_ != KeepScores::nowhere) gather_scores(evaluation, order, communicator);
+  if (keep_ == KeepScores::on_every_rank)
+    rank_classes(evaluation.metrics, judged_samples(evaluation.predictions, evaluation.scores, classes_));
   return evaluation;
 }
 

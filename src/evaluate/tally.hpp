@@ -11,19 +11,21 @@ namespace lockstep {
 
 class Tally {
  public:
-  /// `auc`: probabilities are kept too, which the area under the curve needs.
-  Tally(std::int64_t classes, bool auc) : classes_(classes), auc_(auc) {}
+  Tally(std::int64_t classes, KeepScores keep) : classes_(classes), keep_(keep) {}
 
   void add(const ScoredBlock& block);
-  /// The same on every rank. Errors: a split without labels.
+  /// The same on every rank, but for scores kept on the first one. Errors: a split without labels.
   Evaluation finish(Communicator& communicator);
 
  private:
+  void gather_scores(Evaluation& into, const std::vector<std::size_t>& order, Communicator& communicator) const;
+
   std::int64_t classes_;
-  bool auc_;
+  KeepScores keep_;
   std::mutex mutex_;
   std::vector<Prediction> predictions_;
-  std::vector<float> probabilities_;  // in the order of predictions; empty unless asked for
+  std::vector<double> scores_;  // in the order of predictions; empty unless they are kept
+  bool combined_ = false;       // some are doubles
 };
 
 }  // namespace lockstep

@@ -76,12 +76,13 @@ void add_judgement(LogFields& fields, const Evaluation& judged) {
   const Metrics& m = judged.metrics;
   for (auto& field : LogFields{{"eval_loss", m.loss},
                                {"eval_accuracy", m.accuracy},
-                               {"eval_macro_recall", m.macro_recall},
-                               {"eval_macro_f1", m.macro_f1},
+                               {"eval_macro_recall", m.macro.recall},
+                               {"eval_macro_f1", m.macro.f1},
                                {"eval_seconds", judged.seconds}}) {
     fields.push_back(std::move(field));
   }
-  if (m.auc) fields.emplace_back("eval_auc", *m.auc);
+  if (m.macro.auc) fields.emplace_back("eval_auc", *m.macro.auc);
+  if (m.macro.average_precision) fields.emplace_back("eval_average_precision", *m.macro.average_precision);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "lockstep/comm/broadcast_text.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/evaluate/metric_choice.hpp"
 #include "train/norm_statistics.hpp"
 #include "train/trainer_state.hpp"
 
@@ -99,7 +100,7 @@ void Trainer::State::measure_statistics() {
 /// Judges the model (the training loss does where no split can) and keeps it if it is the best so far.
 bool Trainer::State::judge(std::optional<Evaluation>& judged) {
   if (data.judged() != nullptr) {
-    const EvaluationSettings settings{data.input().eval_resize, config.threads, config.metric == Metric::auc};
+    const EvaluationSettings settings{data.input().eval_resize, config.threads, scores_for(config.metric)};
     const EvaluationInput input = features ? features->judged_input(device_of(*model))
                                            : images_of(*data.judged(), data.transform(), settings, device_of(*model));
     judged = evaluate(*model, input, classes, settings, *channels.control);

@@ -5,12 +5,20 @@
 #include <cmath>
 
 #include "lockstep/core/error.hpp"
+#include "lockstep/evaluate/full_metrics.hpp"
 
 namespace lockstep {
 namespace {
 
-ComparedPredictions compared(const std::string& predictions, const std::string& labels) {
-  return compare_predictions(predictions_of(parse_csv(predictions, "p.csv")), parse_csv(labels, "t.csv"), {});
+struct Compared {
+  Metrics metrics;
+  std::vector<std::string> classes;
+};
+
+Compared compared(const std::string& predictions, const std::string& labels) {
+  const ComparedPredictions found =
+      compare_predictions(predictions_of(parse_csv(predictions, "p.csv")), parse_csv(labels, "t.csv"), {});
+  return {full_metrics(found.samples, found.classes, {}), found.classes};
 }
 
 std::string failure(const std::string& predictions, const std::string& labels) {
@@ -26,26 +34,25 @@ std::string failure(const std::string& predictions, const std::string& labels) {
   EXPECT_NE(failure(predictions, labels).find(part), std::string::npos) << failure(predictions, labels)
 
 TEST(ComparePredictions, LabelsAloneGiveWhatLabelsTell) {
-  const ComparedPredictions found = compared("id,label\n1,b\n2,a\n3,b\n4,b\n", "id,label\n4,b\n3,a\n2,a\n1,b\n");
+  const Compared found = compared("id,label\n1,b\n2,a\n3,b\n4,b\n", "id,label\n4,b\n3,a\n2,a\n1,b\n");
   EXPECT_EQ(found.classes, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(found.metrics.accuracy, 0.75);
   EXPECT_FALSE(found.metrics.scored);
-  EXPECT_EQ(found.metrics.auc, std::nullopt);
+  EXPECT_EQ(found.metrics.macro.auc, std::nullopt);
   EXPECT_EQ(found.metrics.confusion, (std::vector<std::vector<std::int64_t>>{{1, 1}, {0, 2}}));
   const std::string json = metrics_object(found.metrics, found.classes);
   for (const char* absent : {"loss", "top5", "auc"}) EXPECT_EQ(json.find(absent), std::string::npos) << json;
 }
 
 TEST(ComparePredictions, ProbabilitiesGiveLossTopFiveAndAuc) {
-  const ComparedPredictions found =
-      compared("id,label,x,y,z\n1,x,0.5,0.3,0.2\n2,z,0.6,0.1,0.3\n", "id,label\n2,y\n1,x\n");
+  const Compared found = compared("id,label,x,y,z\n1,x,0.5,0.3,0.2\n2,z,0.6,0.1,0.3\n", "id,label\n2,y\n1,x\n");
   EXPECT_EQ(found.classes, (std::vector<std::string>{"x", "y", "z"}));
   EXPECT_NEAR(found.metrics.loss, -(std::log(0.5) + std::log(0.1)) / 2, 1e-12);
   EXPECT_EQ(found.metrics.accuracy, 0.5);
   EXPECT_EQ(found.metrics.top5, 1);
   EXPECT_EQ(found.metrics.confusion[1][2], 1) << "the label counts, not the largest probability";
-  ASSERT_TRUE(found.metrics.auc);
-  EXPECT_EQ(*found.metrics.auc, 0) << "of x and y, both ranked wrongly";
+  ASSERT_TRUE(found.metrics.macro.auc);
+  EXPECT_EQ(*found.metrics.macro.auc, 0) << "of x and y, both ranked wrongly";
 }
 
 TEST(ComparePredictions, AProbabilityOfZeroIsNoInfiniteLoss) {
@@ -55,7 +62,8 @@ TEST(ComparePredictions, AProbabilityOfZeroIsNoInfiniteLoss) {
 TEST(ComparePredictions, ExtensionsMayBeMissingOnOneSide) {
   EXPECT_EQ(compared("id,label\n1,b\nd/2.png,a\n", "id,label\n1.jpg,b\nd/2,a\n").metrics.accuracy, 1);
   EXPECT_EQ(compared("id,label\na.jpg,x\na.png,y\n", "id,label\na.png,y\na.jpg,x\n").metrics.accuracy, 1);
-  EXPECT_FAULT("id,label\na.jpg,x\na.png,y\n", "id,label\na,y\na.jpg,x\n", "fit several rows of the other file: 1 ('a')");
+  EXPECT_FAULT("id,label\na.jpg,x\na.png,y\n", "id,label\na,y\na.jpg,x\n",
+               "fit several rows of the other file: 1 ('a')");
   EXPECT_FAULT("id,label\na.jpg,x\n", "id,label\na.png,x\n", "ids without a prediction: 1 ('a.png') · p.csv");
 }
 

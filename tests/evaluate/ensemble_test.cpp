@@ -7,6 +7,7 @@
 
 #include "comm/rank_threads.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/evaluate/full_metrics.hpp"
 #include "lockstep/evaluate/prediction.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "support/tiny_data_set.hpp"
@@ -160,7 +161,7 @@ TEST_F(EnsemblesOfNetworks, PredictAsTheNetworkAloneWhereOneCounts) {
 TEST_F(EnsemblesOfNetworks, OneMemberOfWeightOneIsThatNetworksEvaluation) {
   const DataSplit split(folder_.path(), manifest_, "train");
   const auto first = network(1), second = network(2);
-  const EvaluationSettings settings{8, 2, true};
+  const EvaluationSettings settings{8, 2, KeepScores::on_every_rank};
   const std::vector<Scorer> members{{*first, images_of(split, transform_, settings, at::kCPU), settings},
                                     {*second, images_of(split, transform_, settings, at::kCPU), settings}};
   run_ranks(2, [&](Communicator& communicator) {

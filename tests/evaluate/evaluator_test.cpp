@@ -8,6 +8,7 @@
 
 #include "comm/rank_threads.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/evaluate/full_metrics.hpp"
 #include "lockstep/model/make_model.hpp"
 #include "support/tiny_data_set.hpp"
 
@@ -26,7 +27,8 @@ class Evaluators : public ::testing::Test {
       const DataSplit split(folder_.path(), manifest_, "train");
       const auto model = make_model(config_, {3, 8, 3}, 1);
       const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
-      const Evaluation evaluation = evaluate(*model, split, transform, 3, {8, threads, true}, communicator);
+      const Evaluation evaluation =
+          evaluate(*model, split, transform, 3, {8, threads, KeepScores::on_every_rank}, communicator);
       std::set<std::int64_t> ids;
       for (const Prediction& p : evaluation.predictions) ids.insert(p.id);
       EXPECT_EQ(ids.size(), 101u) << "every sample once";
@@ -58,6 +60,29 @@ TEST_F(Evaluators, GiveTheSameBytesForEveryNumberOfRanksAndThreads) {
   }
 }
 
+TEST_F(Evaluators, KeepScoresOnRankZeroAlone) {
+  const DataSplit split(folder_.path(), manifest_, "train");
+  const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
+  std::vector<double> expected;
+  for (const int ranks : {1, 3, 5}) {  // four blocks: of five ranks one has none
+    run_ranks(ranks, [&](Communicator& communicator) {
+      const auto model = make_model(config_, {3, 8, 3}, 1);
+      const Evaluation found = evaluate(*model, split, transform, 3, {8, 1, KeepScores::on_first_rank}, communicator);
+      EXPECT_TRUE(found.single_precision);
+      EXPECT_EQ(found.scores.size(), communicator.rank() == 0 ? 303u : 0u);
+      if (communicator.rank() > 0) return;
+      for (std::size_t i = 0; i < found.predictions.size(); ++i) {
+        const Prediction& p = found.predictions[i];
+        const Prediction again = predict(std::span(found.scores).subspan(3 * i, 3), p.id, p.label);
+        EXPECT_EQ(again.loss, p.loss) << "a score came to another sample";
+        EXPECT_EQ(again.rank, p.rank);
+      }
+      if (ranks == 1) expected = found.scores;
+      EXPECT_EQ(found.scores, expected);
+    });
+  }
+}
+
 TEST_F(Evaluators, AverageTheProbabilitiesOfMirrorImages) {
   const DataSplit split(folder_.path(), manifest_, "test");
   const auto model = make_model(config_, {3, 8, 3}, 1);
@@ -83,7 +108,7 @@ TEST_F(Evaluators, AverageTheProbabilitiesOfMirrorImages) {
     mean /= static_cast<double>(views.size());
     const at::Tensor chosen = mean.gather(1, at::tensor(labels).unsqueeze(1));
     run_ranks(2, [&, flips = flips](Communicator& communicator) {
-      const Evaluation found = evaluate(*model, split, transform, 3, {8, 1, false, flips}, communicator);
+      const Evaluation found = evaluate(*model, split, transform, 3, {8, 1, KeepScores::nowhere, flips}, communicator);
       EXPECT_NEAR(found.metrics.loss, -chosen.log().mean().item<double>(), 1e-5);
     });
   }
@@ -98,7 +123,7 @@ TEST_F(Evaluators, RefuseScoresThatAreNotFinite) {
   }
   const ImageTransform transform(manifest_.shape, 8, channel_scale(Normalisation::standardise, manifest_));
   run_ranks(1, [&](Communicator& communicator) {
-    EXPECT_THROW(evaluate(*model, split, transform, 3, {8, 2, true}, communicator), Error);
+    EXPECT_THROW(evaluate(*model, split, transform, 3, {8, 2, KeepScores::on_every_rank}, communicator), Error);
   });
 }
 

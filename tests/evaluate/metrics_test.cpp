@@ -1,6 +1,6 @@
-// Every figure beside what scikit-learn 1.9 gave for the same labels and scores (stored values; probabilities as
-// softmax in double, rounded to float32 for the AUC).
-#include "lockstep/evaluate/metrics.hpp"
+// Every figure beside what scikit-learn 1.9 gave for the same labels and scores (stored values; for the AUC of
+// probabilities rounded to float32).
+#include "lockstep/evaluate/full_metrics.hpp"
 
 #include <gtest/gtest.h>
 
@@ -150,19 +150,12 @@ std::vector<Prediction> predictions_of(const SklearnCase& c) {
   return predictions;
 }
 
-std::vector<float> probabilities_of(const SklearnCase& c) {
-  std::vector<float> probabilities;
-  const auto width = static_cast<std::size_t>(c.classes);
-  for (std::size_t i = 0; i < c.scores.size(); i += width) {
-    const float top = *std::max_element(c.scores.begin() + static_cast<std::ptrdiff_t>(i),
-                                        c.scores.begin() + static_cast<std::ptrdiff_t>(i + width));
-    double total = 0;
-    for (std::size_t k = i; k < i + width; ++k) total += std::exp(static_cast<double>(c.scores[k]) - top);
-    for (std::size_t k = i; k < i + width; ++k) {
-      probabilities.push_back(static_cast<float>(std::exp(static_cast<double>(c.scores[k]) - top) / total));
-    }
-  }
-  return probabilities;
+/// Rounded as those that scikit-learn was given.
+JudgedSamples judged(const SklearnCase& c) {
+  JudgedSamples samples =
+      judged_samples(predictions_of(c), std::vector<double>(c.scores.begin(), c.scores.end()), c.classes);
+  for (double& probability : samples.probabilities) probability = static_cast<float>(probability);
+  return samples;
 }
 
 TEST(Metrics, EqualScikitLearns) {
@@ -172,9 +165,9 @@ TEST(Metrics, EqualScikitLearns) {
     EXPECT_NEAR(m.loss, c.loss, 1e-12);
     EXPECT_NEAR(m.accuracy, c.accuracy, 1e-12);
     EXPECT_NEAR(m.top5, c.top5, 1e-12);
-    EXPECT_NEAR(m.macro_precision, c.macro_precision, 1e-12);
-    EXPECT_NEAR(m.macro_recall, c.macro_recall, 1e-12);
-    EXPECT_NEAR(m.macro_f1, c.macro_f1, 1e-12);
+    EXPECT_NEAR(m.macro.precision, c.macro_precision, 1e-12);
+    EXPECT_NEAR(m.macro.recall, c.macro_recall, 1e-12);
+    EXPECT_NEAR(m.macro.f1, c.macro_f1, 1e-12);
     for (std::size_t k = 0; k < c.precision.size(); ++k) {
       EXPECT_NEAR(m.classes[k].precision, c.precision[k], 1e-12);
       EXPECT_NEAR(m.classes[k].recall, c.recall[k], 1e-12);
@@ -186,11 +179,12 @@ TEST(Metrics, EqualScikitLearns) {
 TEST(Metrics, AucEqualsScikitLearnsTiesIncluded) {
   for (const SklearnCase& c : sklearn_cases()) {
     SCOPED_TRACE(c.name);
-    const std::optional<double> auc = macro_auc(probabilities_of(c), c.labels, c.classes);
+    Metrics m = compute_metrics(predictions_of(c), c.classes);
+    rank_classes(m, judged(c));
     if (c.auc < 0)
-      EXPECT_FALSE(auc.has_value());
+      EXPECT_FALSE(m.macro.auc.has_value());
     else
-      EXPECT_NEAR(auc.value(), c.auc, 1e-12);
+      EXPECT_NEAR(m.macro.auc.value(), c.auc, 1e-12);
   }
 }
 
@@ -202,11 +196,6 @@ TEST(Metrics, ConfusionCountsEverySampleOnce) {
     for (const std::int64_t count : row) total += count;
   }
   EXPECT_EQ(total, m.samples);
-}
-
-TEST(Metrics, AucEndsEvenWhereScoresAreNoNumbers) {
-  const float nan = std::nanf("");
-  EXPECT_NO_THROW(macro_auc(std::vector<float>{nan, nan, nan, nan}, std::vector<std::int64_t>{0, 1}, 2));
 }
 
 TEST(Metrics, NoSampleIsAnErrorNotANan) { EXPECT_THROW(compute_metrics({}, 3), Error); }
@@ -227,6 +216,36 @@ TEST(MetricsJson, KeepsTheOtherSplitsAndReadsBackExactly) {
   EXPECT_EQ(json["splits"].size(), 2u);
   EXPECT_EQ(json["splits"]["test"]["loss"].get<double>(), m.loss);
   EXPECT_EQ(metrics_json(m, names, {"test", "best"}, both), both);
+}
+
+TEST(MetricsJson, SaysWhatIsUndefinedInsteadOfANumber) {
+  const SklearnCase& c = sklearn_cases()[3];  // one sample
+  const Metrics m = full_metrics(judged(c), {"a", "b", "c"}, {});
+  const auto json = nlohmann::json::parse(metrics_object(m, {"a", "b", "c"}));
+  EXPECT_TRUE(json["macro"]["auc_one_vs_rest"].is_null());
+  EXPECT_TRUE(json["classes"][0]["auc"].is_null());
+  EXPECT_TRUE(json["classes"][0]["average_precision"].is_null());
+  EXPECT_TRUE(json["curves"]["classes"][0]["roc"].is_null());
+  EXPECT_EQ(json["classes"][2]["average_precision"], 1);
+  EXPECT_EQ(json["cohen_kappa"], 0) << "wrong, as by chance";
+  EXPECT_EQ(json["intervals"]["accuracy"], (std::vector<double>{0, 0}));
+  ASSERT_EQ(m.notes.size(), 3u);
+  EXPECT_NE(m.notes[0].find("2 of the 3 classes without a sample ('a', 'b')"), std::string::npos) << m.notes[0];
+  EXPECT_NE(m.notes[1].find("2 of the 3 classes never predicted ('b', 'c')"), std::string::npos) << m.notes[1];
+  EXPECT_NE(m.notes[2].find("all samples are of one class"), std::string::npos) << m.notes[2];
+}
+
+TEST(MetricsTable, ShowsTheWorstOfManyClasses) {
+  std::vector<Prediction> predictions;
+  std::vector<std::string> names;
+  for (std::int64_t c = 0; c < 60; ++c) {
+    predictions.push_back({c, c, c == 7 ? 8 : c, 0, 0});
+    names.push_back("class" + std::to_string(c));
+  }
+  const std::string text = format_metrics(compute_metrics(predictions, 60, false), names);
+  EXPECT_NE(text.find("\nclass7 "), std::string::npos) << text;
+  EXPECT_EQ(text.find("class59"), std::string::npos) << text;
+  EXPECT_NE(text.find("40 more classes"), std::string::npos) << text;
 }
 
 }  // namespace

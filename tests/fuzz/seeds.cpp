@@ -10,6 +10,7 @@
 #include "lockstep/core/files.hpp"
 #include "lockstep/data/image_table.hpp"
 #include "lockstep/data/shard.hpp"
+#include "lockstep/evaluate/kept_predictions.hpp"
 
 namespace {
 namespace fs = std::filesystem;
@@ -146,6 +147,16 @@ void add_hdf5(Seeds& seeds) {
     const fs::path file = seeds.scratch("images.h5");
     write_image_table(file, std::vector<ImageRow>(rows, {"a/1.jpg", "train", 0, 20, 30, ImageStatus::ok, "", {}}));
     seeds.add("image_table", read_file(file));
+    fs::remove(file);
+  }
+  const fs::path file = seeds.scratch("predictions.h5");
+  SplitPredictions single{"test", "best", "0123456789abcdef", {3, 8}, {0, 1}, {1, 1}, {0.5, 0.25, -1, 2}, true};
+  SplitPredictions several = single;
+  several.split = "validation of /data";
+  several.single_precision = false;
+  for (const auto& splits : {std::vector{single}, std::vector{single, several}}) {
+    write_predictions(file, {{"ant", "bee"}, splits});
+    seeds.add("kept_predictions", read_file(file));
     fs::remove(file);
   }
 }

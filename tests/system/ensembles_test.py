@@ -192,8 +192,9 @@ class Comparing(PredictTest):
         self.done("evaluate", "--run", self.b)
         own = read_json(self.b / "metrics.json")["splits"]["validation"]
         self.assertEqual(found["accuracy"], own["accuracy"])
-        self.assertEqual(set(own) - set(found), {"weights", "loss", "top5_accuracy"})
-        self.assertNotIn("auc_one_vs_rest", found["macro"])
+        self.assertEqual(set(own) - set(found), {"weights", "loss", "log_loss", "top5_accuracy", "calibration", "curves"})
+        self.assertEqual(set(found["macro"]), {"precision", "recall", "f1"})
+        self.assertNotIn("loss", found["intervals"])
 
     def test_votes_are_judged_by_their_labels(self):
         words = [word for run in self.runs for word in ("--run", run)] + ["--ensemble", "vote"]

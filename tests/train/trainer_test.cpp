@@ -109,10 +109,12 @@ TEST_F(Trainers, WithoutAnEvaluationSplitTheTrainingLossDecides) {
 }
 
 TEST_F(Trainers, EveryMetricDecidesUnderItsName) {
-  for (const char* metric : {"accuracy", "macro-recall", "macro-f1", "auc", "loss"}) {
+  for (const std::string metric : {"accuracy", "top5-accuracy", "balanced-accuracy", "macro-recall", "macro-f1",
+                                   "kappa", "mcc", "auc", "average-precision", "loss"}) {
     const TrainingResult result = train(options({{"epochs", "2"}, {"metric", metric}}), 2);
     EXPECT_EQ(result.metric, metric);
-    EXPECT_GT(result.best_value, 0) << metric;
+    const bool may_be_negative = metric == "kappa" || metric == "mcc";  // worse than by chance
+    EXPECT_GT(result.best_value, may_be_negative ? -1 : 0) << metric;
     EXPECT_GT(result.best_epoch, 0) << metric;
   }
 }

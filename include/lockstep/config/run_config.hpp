@@ -28,7 +28,18 @@ enum class Activation { relu, gelu, silu, mish, hardswish };
 enum class OptimiserKind { sgd, adam, adamw, lars, lamb };
 enum class DeviceKind { cpu, cuda };
 enum class ScheduleKind { constant, step, cosine, polynomial, one_cycle, plateau };
-enum class Metric { accuracy, macro_recall, macro_f1, auc, loss };
+enum class Metric {
+  accuracy,
+  top5_accuracy,
+  balanced_accuracy,
+  macro_recall,
+  macro_f1,
+  kappa,
+  mcc,
+  auc,
+  average_precision,
+  loss
+};
 enum class FreezeBy { tensors, modules, parameters };
 /// A first share of the network; its first so many units; all but the layers that give classes; the fully connected
 /// part; or what has certain names.

@@ -34,6 +34,7 @@ enum class Purpose : std::uint32_t {
   split = 5,
   generated_images = 6,
   mixing = 7,
+  bootstrap = 8,
 };
 
 /// The coordinate of something that happens in an epoch for the `copy`-th time, counted from 0: the epoch itself for

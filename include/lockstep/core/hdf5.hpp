@@ -18,7 +18,7 @@
 namespace lockstep::hdf5 {
 
 /// Types of elements, stored little-endian.
-enum class Element { uint8, int32, int64, float32, other };
+enum class Element { uint8, int32, int64, float32, float64, other };
 
 /// "uint8", "int32" …, for messages.
 std::string name_of(Element element);
@@ -69,8 +69,15 @@ class File {
   void write(const std::string& name, std::span<const std::int64_t> values);
   /// Strings of any length, ended by zeros, marked as UTF-8.
   void write(const std::string& name, std::span<const char* const> texts);
+  /// Tables: rows of `columns` numbers each, stored without gaps.
+  void write_table(const std::string& name, std::span<const float> values, std::int64_t columns);
+  void write_table(const std::string& name, std::span<const double> values, std::int64_t columns);
   /// An attribute of the root group.
   void write_attribute(const std::string& name, std::int32_t value);
+  /// A group below the root, whose data sets are called "<group>/<name>".
+  void make_group(const std::string& name);
+  /// One text, marked as UTF-8, as an attribute of a group.
+  void write_text_attribute(const std::string& group, const std::string& name, const std::string& text);
 
   bool has(const std::string& name) const;
   /// Errors: no such data set.
@@ -80,6 +87,9 @@ class File {
   std::vector<std::int32_t> read_int32(const std::string& name) const;
   std::vector<std::int64_t> read_int64(const std::string& name) const;
   std::vector<float> read_float32(const std::string& name) const;
+  /// A table of float32 or float64, row after row, as doubles. Errors: another type or shape, chunked or compressed,
+  /// more numbers than the file has bytes for.
+  std::vector<double> read_table(const std::string& name, std::size_t rows, std::size_t columns) const;
   /// How many strings a data set of them has.
   std::size_t text_count(const std::string& name) const;
   /// Tells `visit` each string's number and characters, in their order; a string is valid for that call.
@@ -96,7 +106,8 @@ class File {
  private:
   File(std::string where, std::int64_t id);
   template <typename Number>
-  void write_numbers(const std::string& name, Element element, std::span<const Number> values);
+  void write_numbers(const std::string& name, Element element, std::span<const Number> values,
+                     std::int64_t columns = 0);
   template <typename Number>
   std::vector<Number> read_numbers(const std::string& name, Element element) const;
 

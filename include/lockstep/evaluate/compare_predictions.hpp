@@ -18,7 +18,7 @@
 namespace lockstep {
 
 struct ComparedPredictions {
-  Metrics metrics;
+  JudgedSamples samples;  ///< ids are the rows of the labels, in their order
   std::vector<std::string> classes;
 };
 

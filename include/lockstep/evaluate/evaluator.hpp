@@ -2,8 +2,8 @@
 // threads.
 //
 // Blocks are computed as scoring.hpp says; predictions are gathered, put in the order of ids and reduced once, on every
-// rank alike. Every rank calls it together. Memory: about 150 bytes a sample on every rank at the end, plus 8·classes
-// with scores.
+// rank alike. Every rank calls it together. Memory: about 150 bytes a sample on every rank at the end, plus 16 ·
+// classes where scores are kept.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -16,10 +16,13 @@ namespace lockstep {
 struct Evaluation {
   Metrics metrics;
   std::vector<Prediction> predictions;  ///< of labelled samples, in the order of ids
+  std::vector<double> scores;           ///< [sample · classes], where they are kept: logits, or combined ones
+  bool single_precision = true;         ///< the scores are floats
   double seconds = 0;
 };
 
-/// The same on every rank. Errors: those of scoring; a split without labels.
+/// The same on every rank, but for scores that only rank 0 keeps; kept on every rank, they give the areas of the
+/// classes too (rank_classes()). Errors: those of scoring; a split without labels.
 Evaluation evaluate(Model& model, const EvaluationInput& input, std::int64_t classes,
                     const EvaluationSettings& settings, Communicator& communicator);
 Evaluation evaluate(Model& model, const DataSplit& split, const ImageTransform& transform, std::int64_t classes,

@@ -28,10 +28,13 @@ inline constexpr std::int64_t evaluation_block = 32;
 /// Views whose probabilities are averaged: the image itself; it and its mirror image; these two upside down too.
 enum class TestTimeFlips { none, horizontal, both };
 
+/// Where a split's scores are brought together: on every rank for a metric that decides there, on rank 0 to be written.
+enum class KeepScores { nowhere, on_first_rank, on_every_rank };
+
 struct EvaluationSettings {
   std::int64_t resize = 0;   ///< pixels: the image is resized to this, then the transform's side is cut from its centre
   std::int64_t threads = 1;  ///< blocks computed at once on this rank
-  bool auc = false;          ///< gathers scores too
+  KeepScores scores = KeepScores::nowhere;
   TestTimeFlips flips = TestTimeFlips::none;
 };
 

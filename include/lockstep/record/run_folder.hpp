@@ -1,5 +1,5 @@
 // The folder of a run: config.ini (runs again as it is), run.json (what evaluation needs), log.jsonl, weights/,
-// checkpoints/ (checkpoint.hpp), metrics.json, lr-search.json and .svg.
+// checkpoints/ (checkpoint.hpp), metrics.json, predictions.h5 (kept_predictions.hpp), lr-search.json and .svg.
 //
 // The only place that knows the names inside a run. Created by rank 0; the other ranks only hold the paths. Errors: the
 // folder exists already; it is not a run; a run of another format version.
@@ -64,6 +64,7 @@ class RunFolder {
   std::filesystem::path last_weights() const { return folder_ / "weights" / "last.safetensors"; }
   std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.json"; }
+  std::filesystem::path predictions() const { return folder_ / "predictions.h5"; }
   /// Of a search for a learning rate, which may come before the run.
   std::filesystem::path lr_search_data() const { return folder_ / "lr-search.json"; }
   std::filesystem::path lr_search_plot() const { return folder_ / "lr-search.svg"; }

@@ -49,7 +49,7 @@ constexpr std::array network{
               "one, or one per layer (conv layers, then dense layers)"},
     OptionRow{"batch-norm", "model", train, flag, "", "true", false, true, 0, 0,
               "batch norm after conv and dense layers"},
-    OptionRow{"batch-norm-stats", "model", train, text, "global|rank|group:N", "global", false, true, 0, 0,
+    OptionRow{"batch-norm-stats", "model", train, text, "global|rank|group:N", "global", false, false, 0, 0,
               "statistics over the global batch, each rank's part, or groups of N"},
     OptionRow{"dropout-conv", "model", train, real_list, "P", "0", false, true, 0, 0.95,
               "dropout after conv layers; one, or one per layer"},

@@ -1,0 +1,69 @@
+#include "commands/verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lockstep/core/error.hpp"
+#include "lockstep/record/run_folder.hpp"
+
+namespace lockstep {
+
+MetricSettings metric_settings(const Options& options) {
+  return {options.integer("bins"),
+          {options.integer("bootstrap"), static_cast<std::uint64_t>(options.integer("seed")), options.real("level")}};
+}
+
+Rival open_rival(const std::filesystem::path& against) {
+  Rival rival{against.string(), against, {}};
+  if (std::filesystem::is_directory(against)) {
+    rival.file = RunFolder::open(against).predictions();
+    if (!std::filesystem::exists(rival.file))
+      throw Error("the run has no predictions yet", rival.file.string(),
+                  "make them: lockstep evaluate --run " + rival.name + " with the same --split");
+  }
+  rival.kept = read_predictions(rival.file);
+  return rival;
+}
+
+Verdict verdict_on(const SplitPredictions& predictions, const VerdictInput& with) {
+  if (with.rival != nullptr) require_same_samples(predictions, with.classes, with.rival->kept, with.rival->file);
+  const JudgedSamples samples = predictions.judged();
+  Verdict verdict{full_metrics(samples, with.classes, with.settings), {}, {}};
+  if (const SplitPredictions* fitted = with.calibration) {
+    verdict.metrics.rescaled =
+        rescale(samples, predictions.scores, fitted->split, fitted->scores, fitted->labels, with.settings.bins);
+    if (fitted->split == predictions.split)
+      verdict.metrics.notes.emplace_back("the temperature was fitted on the samples that are judged: it flatters itself");
+  }
+  if (with.rival != nullptr) {
+    verdict.rival = with.rival->name;
+    verdict.against = compare_paired(samples, with.rival->kept.split(predictions.split, with.rival->file).judged(),
+                                     with.settings.bootstrap);
+  }
+  return verdict;
+}
+
+std::string verdict_text(const Verdict& verdict, const std::vector<std::string>& classes) {
+  std::string text = format_metrics(verdict.metrics, classes);
+  if (verdict.against) text += format_comparison(*verdict.against, verdict.rival);
+  return text;
+}
+
+std::string against_json(const Verdict& verdict) {
+  if (!verdict.against) return "";
+  const PairedComparison& found = *verdict.against;
+  nlohmann::ordered_json json{{"name", verdict.rival},
+                              {"accuracy", found.other_accuracy},
+                              {"difference", found.accuracy - found.other_accuracy}};
+  if (found.difference) json["interval"] = {found.difference->low, found.difference->high};
+  json["both_right"] = found.both_right;
+  json["only_this_right"] = found.test.only_first;
+  json["only_other_right"] = found.test.only_second;
+  json["both_wrong"] = found.both_wrong;
+  json["mcnemar"] = {{"exact", found.test.exact}, {"p", found.test.p}};
+  if (!found.test.exact) json["mcnemar"]["chi_square"] = found.test.statistic;
+  return nlohmann::ordered_json{{"against", json}}.dump();
+}
+
+}  // namespace lockstep
