@@ -89,6 +89,8 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   const bool resumes = options.has("resume"), rehearses = options.flag("dry-run"), searches = options.flag("find-lr");
   if (rehearses && searches)
     options.reject("find-lr", "a rehearsal writes nothing and finds nothing", "leave out --find-lr or --dry-run");
+  if (resumes && searches)
+    options.reject("find-lr", "a run that goes on keeps its learning rate", "search without --resume, for another run");
   const Manifest manifest = shared_manifest(world, config.loader.data);
   config.threads = set_threads(config.threads, world);
   const InputPlan input = plan_input(config.loader, manifest);
@@ -126,7 +128,11 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   if (searches) {
     const LrSearch search = trainer.find_lr();
     if (world.rank() == 0 && !config.run.empty()) write_lr_search(search, config.run);
-    return say(world, search.description());
+    shards.rethrow();
+    const OptimiserConfig& optimiser = config.optimiser;
+    const std::optional<double> head_ratio =
+        optimiser.head_lr > 0 ? std::optional(optimiser.head_lr / optimiser.lr) : std::nullopt;
+    return say(world, search.description(optimiser.lr / options.real("lr"), head_ratio));
   }
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();

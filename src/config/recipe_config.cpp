@@ -160,7 +160,16 @@ void read_recipe(const Options& options, RunConfig& config) {
     options.reject("eval-every", "early stopping and plateau wait for judgements",
                    "judge every so many epochs or steps: --eval-every 1");
   }
+  if (config.averaging.from_epoch > 0 && config.eval_every.unit == Interval::Unit::steps) {
+    options.reject("eval-every", "the mean of --swa-from moves at the ends of epochs only",
+                   "judge every so many epochs: --eval-every 1");
+  }
   config.class_weights = class_weight_config(options);
+  if (config.class_weights.balanced && config.loader.sampling != Sampling::uniform) {
+    options.reject("class-weights",
+                   "--sampling changes how often classes are seen already: together they correct twice",
+                   "leave out --sampling or --class-weights, or give the weights as numbers");
+  }
 }
 
 }  // namespace lockstep

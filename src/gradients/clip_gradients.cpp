@@ -38,8 +38,9 @@ at::Tensor clip_gradients(GradientBuckets& buckets, const ClippingConfig& limits
   if (limits.value > 0) {
     for (std::size_t i = 0; i < buckets.count(); ++i) buckets.bucket(i).clamp_(-limits.value, limits.value);
   }
-  if (limits.norm == 0) return {};
+  if (limits.norm == 0 && limits.value == 0) return {};
   at::Tensor norm = gradient_norm(buckets);
+  if (limits.norm == 0) return norm;
   const at::Tensor factor = (limits.norm / (norm + 1e-6)).clamp_max(1.0).to(at::kFloat);
   for (std::size_t i = 0; i < buckets.count(); ++i) buckets.bucket(i).mul_(factor);
   return norm;

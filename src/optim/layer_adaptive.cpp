@@ -27,12 +27,11 @@ class LayerAdaptive : public Optimiser {
   void step(double lr) override {
     for (ParameterGroup& group : groups_.all()) {
       ++group.steps;
-      for (const std::size_t i : group.members) {
-        if (on_cpu(parameters_))
-          update(group, i, lr * group.factor);
-        else
-          update_tensors(group, i, lr * group.factor);
+      if (!on_cpu(parameters_)) {
+        update_tensors(group, lr * group.factor);
+        continue;
       }
+      for (const std::size_t i : group.members) update(group, i, lr * group.factor);
     }
   }
   std::map<std::string, std::int64_t> steps() const override { return groups_.steps(parameters_); }
@@ -40,7 +39,7 @@ class LayerAdaptive : public Optimiser {
 
  protected:
   virtual void update(const ParameterGroup& group, std::size_t i, double lr) = 0;
-  virtual void update_tensors(const ParameterGroup& group, std::size_t i, double lr) = 0;
+  virtual void update_tensors(const ParameterGroup& group, double lr) = 0;
   float decay_of(const ParameterGroup& group) const {
     return group.decays ? static_cast<float>(config_.weight_decay) : 0.0f;
   }
@@ -78,9 +77,9 @@ class Lars final : public LayerAdaptive {
     });
   }
 
-  void update_tensors(const ParameterGroup& group, std::size_t i, double lr) override {
-    tensors::lars_update(factors_of(group, lr), group.decays ? config_.trust_coefficient : 0, parameters_[i].second,
-                         parameters_[i].second.grad(), momentum_[i].second);
+  void update_tensors(const ParameterGroup& group, double lr) override {
+    tensors::lars_update(factors_of(group, lr), group.decays ? config_.trust_coefficient : 0,
+                         group.values_of(parameters_), group.gradients_of(parameters_), group.values_of(momentum_));
   }
 
   NamedParameters momentum_;  // [parameter]
@@ -127,9 +126,9 @@ class Lamb final : public LayerAdaptive {
     });
   }
 
-  void update_tensors(const ParameterGroup& group, std::size_t i, double lr) override {
-    tensors::lamb_update(factors_of(group), lr, group.decays, parameters_[i].second, parameters_[i].second.grad(),
-                         first_[i].second, second_[i].second);
+  void update_tensors(const ParameterGroup& group, double lr) override {
+    tensors::lamb_update(factors_of(group), lr, group.decays, group.values_of(parameters_),
+                         group.gradients_of(parameters_), group.values_of(first_), group.values_of(second_));
   }
 
   NamedParameters first_, second_;  // [parameter]

@@ -22,12 +22,11 @@ void shrink(at::TensorList parameters, double keep, double by) {
   at::_foreach_mul_(parameters, sizes);
 }
 
-/// a / b, or 1 where either is 0.
-at::Tensor ratio(const at::Tensor& a, const at::Tensor& b) {
-  return at::where(at::logical_and(a.gt(0), b.gt(0)), a / b, at::ones_like(a));
-}
+/// [tensor] norms, one tensor on their device.
+at::Tensor norms_of(at::TensorList tensors) { return at::stack(at::_foreach_norm(tensors, 2)); }
 
-at::Tensor norm_of(const at::Tensor& values) { return at::linalg_vector_norm(values, 2); }
+/// Multiplies each tensor by its element of `factors`.
+void scale_each(at::TensorList tensors, const at::Tensor& factors) { at::_foreach_mul_(tensors, factors.unbind()); }
 
 }  // namespace
 
@@ -62,27 +61,40 @@ void adam_update(const kernels::AdamFactors& f, at::TensorList parameters, at::T
   at::_foreach_addcdiv_(parameters, first_moments, divisor, -f.step_size);
 }
 
-void lars_update(const kernels::LarsFactors& f, double trust, at::Tensor parameter, const at::Tensor& gradient,
-                 at::Tensor momentum) {
+void lars_update(const kernels::LarsFactors& f, double trust, at::TensorList parameters, at::TensorList gradients,
+                 at::TensorList momentum) {
   const at::NoGradGuard no_grad;
-  at::Tensor step = (f.decay == 0 ? gradient : at::add(gradient, parameter, f.decay)) * f.rate;
+  std::vector<at::Tensor> steps = at::_foreach_add(gradients, parameters, f.decay);
+  at::_foreach_mul_(steps, f.rate);
   if (trust != 0) {
-    const at::Tensor weights = norm_of(parameter), gradients = norm_of(gradient);
-    const at::Tensor both = at::logical_and(weights.gt(0), gradients.gt(0));
-    step.mul_(at::where(both, trust * weights / (gradients + f.decay * weights), at::ones_like(weights)));
+    const at::Tensor weights = norms_of(parameters), slopes = norms_of(gradients);
+    const at::Tensor both = at::logical_and(weights.gt(0), slopes.gt(0));
+    scale_each(steps, at::where(both, trust * weights / (slopes + f.decay * weights), at::ones_like(weights)));
   }
-  parameter.sub_(momentum.mul_(f.momentum).add_(step));
+  at::_foreach_mul_(momentum, f.momentum);
+  at::_foreach_add_(momentum, steps);
+  at::_foreach_sub_(parameters, momentum);
 }
 
-void lamb_update(const kernels::LambFactors& f, double lr, bool adapts, at::Tensor parameter,
-                 const at::Tensor& gradient, at::Tensor first_moment, at::Tensor second_moment) {
+void lamb_update(const kernels::LambFactors& f, double lr, bool adapts, at::TensorList parameters,
+                 at::TensorList gradients, at::TensorList first_moments, at::TensorList second_moments) {
   const at::NoGradGuard no_grad;
-  first_moment.mul_(f.beta1).add_(gradient, f.rest1);
-  second_moment.mul_(f.beta2).addcmul_(gradient, gradient, f.rest2);
-  at::Tensor direction = first_moment * f.first_scale / (second_moment.sqrt() * f.second_scale + f.epsilon);
-  if (f.decay != 0) direction.add_(parameter, f.decay);
-  if (adapts) direction.mul_(ratio(norm_of(parameter), norm_of(direction)));
-  parameter.sub_(direction, lr);
+  at::_foreach_mul_(first_moments, f.beta1);
+  at::_foreach_add_(first_moments, gradients, f.rest1);
+  at::_foreach_mul_(second_moments, f.beta2);
+  at::_foreach_addcmul_(second_moments, gradients, gradients, f.rest2);
+  std::vector<at::Tensor> divisors = at::_foreach_sqrt(second_moments);
+  at::_foreach_mul_(divisors, f.second_scale);
+  at::_foreach_add_(divisors, f.epsilon);
+  std::vector<at::Tensor> directions = at::_foreach_mul(first_moments, f.first_scale);
+  at::_foreach_div_(directions, divisors);
+  if (f.decay != 0) at::_foreach_add_(directions, parameters, f.decay);
+  if (adapts) {
+    const at::Tensor weights = norms_of(parameters), lengths = norms_of(directions);
+    const at::Tensor both = at::logical_and(weights.gt(0), lengths.gt(0));
+    scale_each(directions, at::where(both, weights / lengths, at::ones_like(weights)));
+  }
+  at::_foreach_add_(parameters, directions, -lr);
 }
 
 }  // namespace lockstep::tensors

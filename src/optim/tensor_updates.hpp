@@ -18,11 +18,11 @@ void adam_update(const kernels::AdamFactors& factors, at::TensorList parameters,
 
 /// `factors.rate` is the learning rate; `trust`: the coefficient of the layer's own rate, which stays on the device; 0:
 /// there is none.
-void lars_update(const kernels::LarsFactors& factors, double trust, at::Tensor parameter, const at::Tensor& gradient,
-                 at::Tensor momentum);
+void lars_update(const kernels::LarsFactors& factors, double trust, at::TensorList parameters, at::TensorList gradients,
+                 at::TensorList momentum);
 
 /// `adapts`: the rate follows the size of the parameter.
-void lamb_update(const kernels::LambFactors& factors, double lr, bool adapts, at::Tensor parameter,
-                 const at::Tensor& gradient, at::Tensor first_moment, at::Tensor second_moment);
+void lamb_update(const kernels::LambFactors& factors, double lr, bool adapts, at::TensorList parameters,
+                 at::TensorList gradients, at::TensorList first_moments, at::TensorList second_moments);
 
 }  // namespace lockstep::tensors

@@ -38,7 +38,12 @@ LrSearch Trainer::State::find_lr() {
   LrSearch search(steps);
   for (std::int64_t i = 0; !search.over(); ++i) {
     double waited = 0;
-    search.add(take_step(place_of(at.steps + i, (at.step + i) % data.plan().steps()), search.lr(), waited).loss);
+    StepPlace where = place_of(at.steps + i, (at.step + i) % data.plan().steps());
+    where.stop_here = hooks.stop_requested();
+    const StepResult made_step = take_step(where, search.lr(), waited);
+    if (made_step.stop)
+      throw Error("stopped by a signal before the search was over", "--find-lr", "begin it again; nothing was changed");
+    search.add(made_step.loss);
     log.progress(fmt::format("step {} of {}", i + 1, steps));
   }
   weights.put_back();

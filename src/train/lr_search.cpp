@@ -54,7 +54,7 @@ std::optional<double> LrSearch::suggestion() const {
   return rate;
 }
 
-std::string LrSearch::description() const {
+std::string LrSearch::description(double scale, std::optional<double> head_ratio) const {
   if (points_.empty()) return "the first step's loss was no number: look for damaged images or weights\n";
   const LrPoint &low = points_[least()], &end = points_.back();
   std::string text = fmt::format(
@@ -64,7 +64,11 @@ std::string LrSearch::description() const {
       points_.size(), points_.front().lr, end.lr, points_.front().smoothed, low.smoothed, low.lr, end.smoothed,
       blown_up_ ? ", where it had become too large to go on" : "");
   if (const std::optional<double> rate = suggestion()) {
-    text += fmt::format("it falls most steeply at {:.2g}; try: --lr {:.2g}\n", *rate, *rate);
+    text += fmt::format("it falls most steeply at {:.2g}; try: --lr {:.2g}", *rate, *rate / scale);
+    text += head_ratio ? fmt::format(" --head-lr {:.2g}\n", *rate / scale * *head_ratio) : "\n";
+  } else if (points_.size() < 2 * settled) {
+    text += fmt::format("{} steps are too few to tell: search over more (--epochs, or a smaller --batch)\n",
+                        points_.size());
   } else {
     text +=
         "it did not fall: nothing to suggest; look at the images and labels, or search over more steps (--epochs)\n";

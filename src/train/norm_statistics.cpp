@@ -9,8 +9,10 @@ NormStatistics::NormStatistics(Model& model) {
   for (const auto& module : model.modules()) {
     auto* layer = dynamic_cast<BatchNormActivation*>(module.get());
     if (layer == nullptr || layer->frozen()) continue;
-    const at::Tensor zeros = at::zeros_like(layer->running_mean, at::kDouble);
-    norms_.push_back({layer, layer->running_mean.clone(), layer->running_var.clone(), zeros.clone(), zeros.clone(), 0});
+    const at::Tensor zeros = at::zeros_like(layer->running_mean, layer->running_mean.options().dtype(at::kDouble));
+    const auto tracked = layer->num_batches_tracked.item<std::int64_t>();
+    norms_.push_back({layer, layer->running_mean.clone(), layer->running_var.clone(), tracked, tracked, zeros.clone(),
+                      zeros.clone(), 0});
   }
 }
 
@@ -23,8 +25,10 @@ void NormStatistics::before_batch() {
 
 void NormStatistics::after_batch() {
   for (Norm& norm : norms_) {
-    // Beginning with 0, what is there now is the batch's statistics times the momentum; 0: there was no sample.
-    if (!norm.layer->running_var.any().item<bool>()) continue;
+    const auto counted = norm.layer->num_batches_tracked.item<std::int64_t>();
+    if (counted == norm.counted) continue;  // the pass went another way
+    norm.counted = counted;
+    // Beginning with 0, what is there now is this rank's part of the batch's statistics, times the momentum.
     const double momentum = norm.layer->constants().momentum;
     norm.mean_sum.add_(norm.layer->running_mean.to(at::kDouble), 1 / momentum);
     norm.var_sum.add_(norm.layer->running_var.to(at::kDouble), 1 / momentum);
@@ -34,9 +38,10 @@ void NormStatistics::after_batch() {
 
 void NormStatistics::finish() {
   for (const Norm& norm : norms_) {
-    const bool measured = norm.batches > 0;
-    norm.layer->running_mean.copy_(measured ? norm.mean_sum / norm.batches : norm.mean);
-    norm.layer->running_var.copy_(measured ? norm.var_sum / norm.batches : norm.var);
+    const bool reached = norm.batches > 0;
+    norm.layer->running_mean.copy_(reached ? norm.mean_sum / norm.batches : norm.mean);
+    norm.layer->running_var.copy_(reached ? norm.var_sum / norm.batches : norm.var);
+    norm.layer->num_batches_tracked.fill_(norm.tracked);
   }
 }
 

@@ -118,13 +118,13 @@ bool Trainer::State::judge(std::optional<Evaluation>& judged) {
 
 void Trainer::State::count_judgement(double score) {
   if (config.early_stopping.patience > 0) at.early_stopping.count(score, config.min_change);
-  if (config.schedule.kind != ScheduleKind::plateau) return;
+  if (config.schedule.kind != ScheduleKind::plateau || schedule.warms_up(at.steps)) return;
   at.plateau.count(score, config.min_change);
   if (at.plateau.waited <= config.schedule.patience) return;
   const double before = lr_of(at.steps);
   ++at.plateaus;
   at.plateau.waited = 0;
-  if (lr_of(at.steps) == before) return;
+  if (lr_of(at.steps) == before || run_over()) return;  // it was at its least; or no step follows
   log.info(fmt::format("{} has not improved in {} judgements: the learning rate falls to {:.4g}", metric_name(),
                        config.schedule.patience + 1, lr_of(at.steps)));
   keeper->log(
@@ -180,7 +180,10 @@ TrainingResult Trainer::State::result(bool stopped) const {
 }
 
 TrainingResult Trainer::State::run() {
-  if (over_and_judged()) return result(false);
+  if (over_and_judged()) {
+    if (stopped_early()) keeper->load_best(*model, *channels.gradients);
+    return result(false);
+  }
   if (keeper->goes_on()) {
     keeper->log({{"event", std::string("resumed")},
                  {"epoch", at.epoch + 1},
@@ -198,8 +201,9 @@ TrainingResult Trainer::State::run() {
     settle();
   }
   if (stopped_early()) {
-    log.info(fmt::format("stopped early: {} has not improved in {} judgements; the best weights are of epoch {}",
-                         metric_name(), at.early_stopping.waited, at.best_epoch));
+    const std::string by = config.min_change > 0 ? fmt::format(" by more than {}", config.min_change) : "";
+    log.info(fmt::format("stopped early: {} has not improved{} in {} judgements; the best weights are of epoch {}",
+                         metric_name(), by, at.early_stopping.waited, at.best_epoch));
     keeper->log({{"event", std::string("stopped_early")},
                  {"epoch", at.step == 0 ? at.epoch : at.epoch + 1},  // of the last step made
                  {"step", at.steps},
@@ -238,6 +242,9 @@ std::int64_t Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
   s.make_step_of_phase();
   s.at = lockstep::restore(checkpoint, s.data_digest, {*s.model, s.step->optimiser(), s.average.get()},
                            *s.channels.control, *s.channels.gradients);
+  Patience& waiting = s.at.early_stopping;
+  if (s.config.early_stopping.patience > 0 && !waiting.best)
+    waiting.best = s.at.best_score;  // it was asked for only now
   if (s.at.steps > s.data.steps()) {
     throw usage_error(fmt::format("the run has made {} steps already, more than the {} after which it would end",
                                   s.at.steps, s.data.steps()),

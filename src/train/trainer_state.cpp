@@ -41,6 +41,12 @@ Trainer::State::State(const RunConfig& c, const Manifest& manifest, RankCommunic
   require_only_unfreezing(*model, config.model.freeze);
   if (!config.model.freeze.allow_random) require_learnt(freeze(*model, config.model.freeze), report);
   make_step_of_phase();
+  const std::int64_t first_mean = config.averaging.from_epoch * data.plan().steps();  // steps
+  if (first_mean > data.steps()) {
+    throw usage_error(fmt::format("the run ends after {} steps, before the end of epoch {}, {} steps", data.steps(),
+                                  config.averaging.from_epoch, first_mean),
+                      "--swa-from", "begin earlier, or train longer (--max-steps)");
+  }
   if (config.averaging.on()) average = std::make_unique<WeightAverage>(config.averaging, *model);
   at.data_digest = data_digest;
   origin = origin_of(config, manifest, data.input());

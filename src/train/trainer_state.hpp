@@ -70,11 +70,12 @@ struct Trainer::State {
   std::unique_ptr<BatchSource> open_source(std::int64_t first);
 
   bool keeps_features() const { return config.features.place != FeatureCacheConfig::Place::off; }
-  /// Judgements without improvement have ended the run.
-  bool stopped_early() const {
+  bool out_of_patience() const {
     return config.early_stopping.patience > 0 && at.early_stopping.waited >= config.early_stopping.patience;
   }
-  bool run_over() const { return at.steps >= data.steps() || stopped_early(); }
+  /// Judgements without improvement have ended the run before its last step.
+  bool stopped_early() const { return out_of_patience() && at.steps < data.steps(); }
+  bool run_over() const { return at.steps >= data.steps() || out_of_patience(); }
   /// Nothing is left to do: resumed after its end.
   bool over_and_judged() const { return run_over() && at.judged_steps == at.steps; }
   bool epoch_over() const { return at.step == data.plan().steps(); }

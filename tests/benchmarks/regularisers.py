@@ -11,6 +11,7 @@ Fashion-MNIST's four files are found through LOCKSTEP_TEST_DATA, at ../shared/da
 """
 import argparse
 import gzip
+import hashlib
 import json
 import os
 import pathlib
@@ -22,7 +23,7 @@ import measuring
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 IMAGES = 10_000
-NETWORK = ("--filters", "32,64,128", "--kernels", 3, "--dense", 256, "--batch", 128, "--lr", 1e-3, "--eval-split", "none",
+NETWORK = ("--filters", "16,32,64", "--kernels", 3, "--dense", 128, "--batch", 128, "--lr", 1e-3, "--eval-split", "none",
            "--checkpoint-every", "never")
 WAYS = {
     "none": (),
@@ -73,11 +74,14 @@ def judged(run, split, launcher, program):
 
 
 def measured(name, seed, data, args, launcher):
-    run = args.work / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
-    if not (run / "weights/last.safetensors").exists():
-        shutil.rmtree(run, ignore_errors=True)
-        measuring.run([*launcher, args.program, "train", "--data", data, "--run", run, *NETWORK, "--epochs", args.epochs,
-                       "--seed", seed, *WAYS[name]], timeout=3600)
+    words = [*NETWORK, "--epochs", args.epochs, "--seed", seed, *WAYS[name]]
+    digest = hashlib.sha256(" ".join(map(str, words)).encode()).hexdigest()[:8]
+    run = args.work / f"{name.replace(' ', '-').replace(',', '')}-{seed}-{digest}"
+    if not run.exists():
+        unfinished = run.with_name("unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        measuring.run([*launcher, args.program, "train", "--data", data, "--run", unfinished, *words], timeout=3600)
+        unfinished.rename(run)
     test, loss = judged(run, "test", launcher, args.program)
     train, _ = judged(run, "train", launcher, args.program)
     return {"way": name, "seed": seed, "test_accuracy": test, "test_loss": loss, "train_accuracy": train}
@@ -106,7 +110,7 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/regularisers")
     parser.add_argument("--images", type=pathlib.Path,
                         default=pathlib.Path(os.environ.get("LOCKSTEP_TEST_DATA", ROOT.parent / "shared/data")) / "fashion-mnist")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("ways", nargs="*", choices=[*WAYS, []], default=[])

@@ -116,7 +116,7 @@ TEST(TensorLars, FollowsTheKernels) {
     set_gradients(a, step);
     set_gradients(b, step);
     for (std::size_t i = 0; i < b.p.size(); ++i) {
-      tensors::lars_update({0.02f, 0.01f, 0.9f}, i == 0 ? 0 : trust, a.p[i], a.g[i], a.m[i]);
+      tensors::lars_update({0.02f, 0.01f, 0.9f}, i == 0 ? 0 : trust, {a.p[i]}, {a.g[i]}, {a.m[i]});
       const double weights = norm_of(b.p[i]), gradients = norm_of(b.g[i]);
       const double own = i == 0 || gradients == 0 ? 1 : trust * weights / (gradients + 0.01 * weights);
       kernels::lars_update({static_cast<float>(0.02 * own), 0.01f, 0.9f}, b.p[i].numel(), b.p[i].data_ptr<float>(),
@@ -142,7 +142,7 @@ TEST(TensorLamb, FollowsTheKernels) {
     set_gradients(a, step);
     set_gradients(b, step);
     for (std::size_t i = 0; i < b.p.size(); ++i) {
-      tensors::lamb_update(factors, 0.01, i == 1, a.p[i], a.g[i], a.m[i], a.v[i]);
+      tensors::lamb_update(factors, 0.01, i == 1, {a.p[i]}, {a.g[i]}, {a.m[i]}, {a.v[i]});
       float *p = b.p[i].data_ptr<float>(), *m = b.m[i].data_ptr<float>(), *v = b.v[i].data_ptr<float>();
       const double weights = norm_of(b.p[i]);
       const double direction =
@@ -154,6 +154,16 @@ TEST(TensorLamb, FollowsTheKernels) {
   expect_equal(a.p, b.p);
   expect_equal(a.m, b.m);
   expect_equal(a.v, b.v);
+}
+
+/// A layer without size, or without a gradient, has no rate of its own, whatever its neighbours have.
+TEST(TensorLayerRates, AreEachTensorsOwn) {
+  std::vector<at::Tensor> p{at::zeros({3}), at::ones({4}), at::ones({2}) * 2},
+      g{at::ones({3}), at::ones({4}), at::zeros({2})}, m{at::zeros({3}), at::zeros({4}), at::zeros({2})};
+  tensors::lars_update({0.5f, 0.0f, 0.0f}, 0.1, p, g, m);
+  EXPECT_TRUE(at::allclose(p[0], at::full({3}, -0.5)));
+  EXPECT_TRUE(at::allclose(p[1], at::full({4}, 1 - 0.5 * 0.1)));
+  EXPECT_TRUE(at::allclose(p[2], at::full({2}, 2.0)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Decays, TensorAdam,

@@ -1,7 +1,5 @@
 """What the recipe decides while a run goes on: the same on 1, 2 and 4 ranks, as PyTorch's schedulers would, and after a stop."""
-import json
 import math
-import signal
 
 import support
 from support import SystemTest, read_json, read_log
@@ -90,17 +88,26 @@ class Recipe(SystemTest):
 
     def test_means_of_weights(self):
         """Judged and kept are the means, whose curves are as equal as those of the steps."""
-        plain = self.on_ranks("plain", "--epochs", 4)[0]
-        for words in (("--ema", 0.9), ("--swa-from", 2), ("--swa-from", 2, "--batch-norm-stats", "rank", "--epochs", 4)):
-            with self.subTest(words):
-                own = words if "rank" not in words else words[:2]
-                runs = self.on_ranks("-".join(map(str, words[:2])) + str(len(words)), "--epochs", 4, *own)
-                self.assertEqual(curve(runs[0]), curve(plain), "the steps don't know of the mean")
-                losses = [[line["eval_loss"] for line in epochs(run)] for run in runs]
-                for other in losses[1:]:
-                    for a, b in zip(losses[0], other):
-                        self.assertLess(abs(a - b), 1e-4 * a)
-                self.assertNotEqual(losses[0][2:], [line["eval_loss"] for line in epochs(plain)][2:])
+        groups = ("--batch-norm-stats", "group:8")  # three of a batch: of four ranks one has none
+        for statistics in ((), groups):
+            plain = self.on_ranks(f"plain{len(statistics)}", "--epochs", 4, *statistics)[0]
+            for words in (("--ema", 0.9), ("--swa-from", 2)):
+                with self.subTest(words + statistics):
+                    runs = self.on_ranks(f"{words[0]}{len(statistics)}", "--epochs", 4, *words, *statistics)
+                    self.assertEqual(curve(runs[0]), curve(plain), "the steps don't know of the mean")
+                    losses = [[line["eval_loss"] for line in epochs(run)] for run in runs]
+                    for run, other in zip(runs[1:], losses[1:]):
+                        for a, b in zip(losses[0], other):
+                            self.assertLess(abs(a - b), 1e-4 * a, run)
+                    self.assertNotEqual(losses[0][2:], [line["eval_loss"] for line in epochs(plain)][2:])
+
+    def test_optimisers_and_schedules(self):
+        for name, words in (("lamb", ("--optimiser", "lamb", "--weight-decay", 0.01, "--lr", 0.01, "--schedule", "one-cycle")),
+                            ("lars", ("--optimiser", "lars", "--lr", 0.5, "--trust-coefficient", 0.02, "--schedule", "polynomial")),
+                            ("l1", ("--l1", 1e-4, "--clip-value", 0.1)),
+                            ("shrunk", ("--optimiser", "sgd", "--lr", 0.05, "--l1", 1e-3, "--decay-form", "decoupled"))):
+            with self.subTest(name):
+                self.on_ranks(name, "--epochs", 3, *words)
 
     def test_balanced_classes_in_sampling_and_loss(self):
         self.on_ranks("sampled", "--epochs", 2, "--sampling", "balanced")
@@ -128,6 +135,12 @@ class Recipe(SystemTest):
         self.assertTrue(1e-6 < search["suggestion"] < least)
         self.assertTrue(all(math.isclose(b["lr"] / a["lr"], 10 ** (7 / 99), rel_tol=1e-9)
                             for a, b in zip(search["points"], search["points"][1:])))
+        scaled = self.done("train", "--data", self.data, *SMALL, "--epochs", 20, "--find-lr", "--lr-for-batch", 12)
+        self.assertIn(f"--lr {search['suggestion'] / 2:.2g}", scaled.stdout)
+        headed = self.done("train", "--data", self.data, *SMALL, "--epochs", 20, "--find-lr", "--lr", 0.001, "--head-lr", 0.003)
+        self.assertRegex(headed.stdout, r"--lr \S+ --head-lr \S+\n")
+        few = self.done("train", "--data", self.data, *SMALL, "--find-lr", "--max-steps", 4)
+        self.assertIn("4 steps are too few to tell", few.stdout)
         self.done("train", "--data", self.data, "--run", run, *SMALL, "--epochs", 1)
         other = self.make_run(self.data, self.folder / "other", *SMALL, "--epochs", 1)
         self.assertEqual(curve(run), curve(other))
@@ -151,6 +164,9 @@ class Recipe(SystemTest):
                 (["--min-change", "--early-stopping"], ("--min-change", 0.1)),
                 (["--eval-every", "judgements"], ("--early-stopping", 3, "--eval-every", "never")),
                 (["--swa-from", "epoch 11"], ("--swa-from", 11)),
+                (["--swa-from", "before the end of epoch 3"], ("--swa-from", 3, "--max-steps", 5)),
+                (["--eval-every", "--swa-from"], ("--swa-from", 3, "--eval-every", "2steps")),
+                (["--class-weights", "--sampling"], ("--class-weights", "balanced", "--sampling", "balanced")),
                 (["--swa-from", "--ema"], ("--swa-from", 2, "--ema", 0.9)),
                 (["--class-weights", "3 weights for 10 classes"], ("--class-weights", "1,2,3")),
                 (["--class-weights", "'x' is no weight"], ("--class-weights", "1,x")),
@@ -171,6 +187,7 @@ class Recipe(SystemTest):
     def test_a_run_with_one_cycle_ends_where_it_was_to_end(self):
         run = self.make_run(self.data, self.folder / "run", "--schedule", "one-cycle")
         self.refused(2, ["--epochs", "one-cycle"], "train", "--resume", run, "--epochs", 5)
+        self.refused(2, ["--find-lr", "keeps its learning rate"], "train", "--resume", run, "--find-lr")
 
 
 if __name__ == "__main__":

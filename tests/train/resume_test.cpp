@@ -86,7 +86,9 @@ class Resumes : public ::testing::Test {
     for (std::string line; std::getline(lines, line);) {
       auto json = nlohmann::ordered_json::parse(line);
       const std::string event = json["event"];
-      if (event != "step" && event != "epoch" && event != "evaluation") continue;
+      if (event != "step" && event != "epoch" && event != "evaluation" && event != "plateau" &&
+          event != "stopped_early")
+        continue;
       for (const auto& key : std::vector<std::string>{"images_per_second", "wait_seconds", "exposed_exchange_seconds",
                                                       "train_seconds", "eval_seconds"})
         json.erase(key);
@@ -170,6 +172,15 @@ TEST_F(Resumes, EqualTheRunThatNeverStoppedWhereverItStops) {
       {"plain mean of the epochs' ends, one cycle",
        {{"swa-from", "1"}, {"schedule", "one-cycle"}, {"warmup", "never"}, {"batch-norm-stats", "rank"}},
        2},
+      {"unfrozen in the second epoch, exponential mean", unfreezing({{"optimiser", "adam"}, {"ema", "0.7"}}), 2},
+      {"plain mean, features kept",
+       {{"swa-from", "1"},
+        {"freeze-fraction", "0.5"},
+        {"allow-random-frozen", "true"},
+        {"feature-cache", "memory"},
+        {"augment", "false"},
+        {"dropout-conv", "0"}},
+       2},
       {"rates of their own", {{"head-lr", "0.05"}, {"layer-decay", "0.7"}, {"optimiser", "adamw"}}, 2},
       {"unfrozen in the second epoch, alone", unfreezing({{"optimiser", "adam"}}), 1},
       {"unfrozen in the second epoch", unfreezing({{"optimiser", "adamw"}, {"layer-decay", "0.8"}}), 2},
@@ -218,6 +229,42 @@ TEST_F(Resumes, GoOnOnAnotherNumberOfRanks) {
     start(given, run, after, 0);
     expect_near(expected, story_of(run));
   }
+}
+
+/// What early stopping has waited survives a stop; asked for in a resume, it begins with the best score there was.
+TEST_F(Resumes, RememberHowLongTheScoreHasNotImproved) {
+  const Options given = options({{"eval-every", "1steps"}, {"early-stopping", "6"}, {"min-change", "5"}});
+  const std::string whole = fresh_run();
+  const TrainingResult uninterrupted = start(given, whole, 2, 0);
+  EXPECT_TRUE(uninterrupted.stopped_early);
+  ASSERT_EQ(uninterrupted.steps, 7);
+  for (std::int64_t stop = 1; stop < 7; ++stop) {
+    const std::string run = fresh_run();
+    ASSERT_TRUE(start(given, run, 2, stop).stopped);
+    EXPECT_TRUE(start(given, run, 2, 0).stopped_early);
+    expect_equal(story_of(whole), story_of(run), fmt::format("stopped after {} steps", stop));
+    EXPECT_TRUE(start(given, run, 2, 0).stopped_early) << "and is over";
+  }
+  const std::string late = fresh_run();
+  start(options({{"eval-every", "1steps"}}), late, 2, 3);
+  const TrainingResult ended =
+      start(options({{"eval-every", "1steps"}, {"early-stopping", "5"}, {"min-change", "5"}}), late, 2, 0);
+  EXPECT_EQ(ended.steps, 2 + 5) << "nothing beat by 5 the best score of the judgements before the stop";
+}
+
+/// The mean's statistics, each rank's own, serve other ranks as their mean.
+TEST_F(Resumes, MeansOfWeightsGoOnOnAnotherNumberOfRanks) {
+  const Options given =
+      options({{"optimiser", "sgd"}, {"ema", "0.8"}, {"batch-norm-stats", "group:4"}, {"dropout-conv", "0"}});
+  const std::string whole = fresh_run(), run = fresh_run();
+  start(given, whole, 1, 0);
+  start(given, run, 3, 5);
+  start(given, run, 2, 0);
+  const auto epoch_of = [&](const std::string& folder) {
+    return nlohmann::json::parse(story_of(folder).events.at("epoch 10"));
+  };
+  const double a = epoch_of(whole)["eval_loss"], b = epoch_of(run)["eval_loss"];
+  EXPECT_NEAR(a, b, 1e-4 * a);
 }
 
 TEST_F(Resumes, CarryOnThroughEveryUnfreezing) {

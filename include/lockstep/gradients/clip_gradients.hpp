@@ -16,8 +16,8 @@ namespace lockstep {
 /// Euclidean norm of all gradients together: float64 [], where the buckets are. Not finite if an element isn't.
 at::Tensor gradient_norm(const GradientBuckets& buckets);
 
-/// Cuts as `limits` say. The norm before it is cut (behind a cut of elements, if there is one); undefined where no
-/// limit of the norm is set.
+/// Cuts as `limits` say. The norm before it is cut (behind a cut of elements, if there is one); undefined where there is
+/// no limit.
 at::Tensor clip_gradients(GradientBuckets& buckets, const ClippingConfig& limits);
 
 }  // namespace lockstep

@@ -28,6 +28,8 @@ class Schedule {
 
   /// The rate with which step `step` is made. `plateaus`: how often the score had stopped to improve before.
   double lr(std::int64_t step, std::int64_t plateaus = 0) const;
+  /// Whether the rate still rises to where the schedule begins.
+  bool warms_up(std::int64_t step) const { return step < warmup_steps_; }
 
  private:
   double decayed(std::int64_t step, std::int64_t plateaus) const;

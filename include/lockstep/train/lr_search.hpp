@@ -3,8 +3,8 @@
 // Smith, 2017 (cyclical learning rates; the "range test"), with the smoothing and the end that fast.ai gave it: the loss
 // is averaged with a decay of 0.9, corrected for its beginning; the search ends once that mean is four times its least
 // value, or no number. Suggested is the rate at which it falls most steeply over the rate's logarithm, before its least
-// value, if it falls by 2 % at all; the rate of the least value itself is too high to train with. A value fed with losses that all ranks have
-// alike, so that all end in the same step. Pure, but for no state beyond itself.
+// value, if it falls by 2 % at all; the rate of the least value itself is too high to train with. A value fed with
+// losses that all ranks have alike, so that all end in the same step. One thread. Memory: 24 bytes a step.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -36,8 +36,9 @@ class LrSearch {
   const std::vector<LrPoint>& points() const { return points_; }
   /// None: the loss didn't fall.
   std::optional<double> suggestion() const;
-  /// For a person: what was seen, and what to do.
-  std::string description() const;
+  /// For a person: what was seen, and what to do. `scale`: rates are this times what --lr says; `head_ratio`: the rate of
+  /// the heads is so many times the others', if it is said on its own.
+  std::string description(double scale = 1, std::optional<double> head_ratio = std::nullopt) const;
   /// JSON: points and suggestion.
   std::string to_json() const;
 

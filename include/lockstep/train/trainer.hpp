@@ -6,10 +6,12 @@
 // number of ranks and threads, as if it had never stopped. Where more of the network is unfrozen, between two epochs,
 // buckets and optimiser are made anew for what is trained from there on. With a mean of the weights (EMA, SWA) it is the
 // mean that is judged and kept as weights; checkpoints hold both. A run that stopped early has its best weights in place
-// in the end. Memory: parameters + trained ones × (gradients
-// 1 + optimiser 1 or 2) + the trained part's activations of the rank's batch + the loader's batches; flat in the number
-// of images but for 20 bytes a sample (labels, ids, order) and what evaluation says. Errors: a data set that does not
-// fit the config; weights of another network; more ranks than samples; a loss that is not finite; those of the parts.
+// in the end, if it has a folder to write them to.
+//
+// Memory: parameters + trained ones × (gradients 1 + optimiser 1 or 2) + the network once more for a mean of its weights
+// + the trained part's activations of the rank's batch + the loader's batches; flat in the number of images but for 20
+// bytes a sample (labels, ids, order) and what evaluation says. Errors: a data set that does not fit the config; weights
+// of another network; more ranks than samples; a loss or gradient that is not finite; those of the parts.
 #pragma once
 #include <cstdint>
 #include <functional>
