@@ -255,7 +255,7 @@ class Csv(Sources):
         data = self.pack(*self.words())
         run = self.folder / "run"
         self.done("train", "--data", data, "--run", run, "--epochs", 1, *NETWORK)
-        self.refused(1, ["no labelled sample"], "evaluate", "--run", run, "--split", "test")
+        self.refused(1, ["no sample of test has a label", "--split", "lockstep predict"], "evaluate", "--run", run, "--split", "test")
         self.done("evaluate", "--run", run, "--split", "validation")
         self.refused(1, ["has no label", "'test'"], "train", "--data", data, "--run", self.folder / "other", "--train-split",
                      "test", *NETWORK)
