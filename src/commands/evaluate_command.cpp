@@ -87,7 +87,8 @@ std::optional<Rival> rival_of(const Committee& committee, const Task& task) {
 void keep(const RunFolder& run, const Committee& committee, const SplitPredictions& predictions, const Log& log) {
   const std::string why = keep_predictions(run.predictions(), committee.classes(), predictions);
   if (!why.empty())
-    log.info(fmt::format("note: what {} held is replaced: {}", run.predictions().filename().string(), why));
+    log.info(fmt::format("note: {} is now {}, and begun anew: {}", run.predictions().filename().string(),
+                         set_aside(run.predictions()).filename().string(), why));
 }
 
 void report_run(const Evaluation& evaluation, const std::optional<SplitPredictions>& calibration,
@@ -113,8 +114,10 @@ void report_ensemble(Judgement judgement, const std::optional<SplitPredictions>&
                      const std::optional<Rival>& rival, const Committee& committee, const Task& task) {
   const MetricSettings settings = metric_settings(task.options);
   const std::string split = task.options.text("split");
-  for (Evaluation& member : judgement.members)
+  for (Evaluation& member : judgement.members) {
+    if (!task.options.has("output")) break;  // the table has what they were judged by already
     member.metrics = verdict_on(predictions_on(member, split, task), {committee.classes(), settings}).metrics;
+  }
   const Verdict verdict =
       verdict_on(predictions_on(judgement.ensemble, split, task),
                  {committee.classes(), settings, calibration ? &*calibration : nullptr, rival ? &*rival : nullptr});

@@ -29,6 +29,7 @@ ComparedPredictions compared_with_labels(const std::filesystem::path& prediction
 /// Two classifiers are right or wrong at the same rows of --labels, whatever numbers their files give the classes.
 Verdict verdict_on_table(const ComparedPredictions& compared, const Options& options) {
   const MetricSettings settings = metric_settings(options);
+  options.reject_unused("bins", compared.samples.scored(), "columns of probabilities");
   Verdict verdict{full_metrics(compared.samples, compared.classes, settings), {}, {}};
   if (!options.has("against")) return verdict;
   if (const std::filesystem::path against = options.path("against");
@@ -86,6 +87,8 @@ void judge_kept(const Options& options, const Log& log) {
 }  // namespace
 
 Exit evaluate_predictions(const Options& options, const World& world, const Log& log) {
+  if (std::filesystem::is_directory(options.path("predictions")))
+    options.reject("predictions", "a folder", "name a file: the predictions.h5 of a run, or a CSV file");
   const bool kept = is_kept_predictions(options.path("predictions"));
   if (!kept && !options.has("labels"))
     options.reject("labels", "--labels is missing", "give the CSV file with the right labels to compare with");

@@ -2,14 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include <nlohmann/json.hpp>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/record/run_folder.hpp"
 
 namespace lockstep {
+namespace {
+
+std::size_t common_samples(const SplitPredictions& a, const SplitPredictions& b) {
+  if (a.data_digest != b.data_digest) return 0;
+  std::vector<std::int64_t> both;
+  std::ranges::set_intersection(a.ids, b.ids, std::back_inserter(both));
+  return both.size();
+}
+
+}  // namespace
 
 MetricSettings metric_settings(const Options& options) {
+  for (const char* option : {"level", "seed"})
+    options.reject_unused(option, options.integer("bootstrap") > 0, "--bootstrap above 0");
   return {options.integer("bins"),
           {options.integer("bootstrap"), static_cast<std::uint64_t>(options.integer("seed")), options.real("level")}};
 }
@@ -22,6 +37,9 @@ Rival open_rival(const std::filesystem::path& against) {
       throw Error("the run has no predictions yet", rival.file.string(),
                   "make them: lockstep evaluate --run " + rival.name + " with the same --split");
   }
+  if (std::filesystem::exists(rival.file) && !is_kept_predictions(rival.file))
+    throw Error("not a predictions.h5", rival.file.string(),
+                "name a run, or its predictions.h5; CSV files: --predictions FILE --labels FILE --against FILE");
   rival.kept = read_predictions(rival.file);
   return rival;
 }
@@ -33,8 +51,9 @@ Verdict verdict_on(const SplitPredictions& predictions, const VerdictInput& with
   if (const SplitPredictions* fitted = with.calibration) {
     verdict.metrics.rescaled =
         rescale(samples, predictions.scores, fitted->split, fitted->scores, fitted->labels, with.settings.bins);
-    if (fitted->split == predictions.split)
-      verdict.metrics.notes.emplace_back("the temperature was fitted on the samples that are judged: it flatters itself");
+    if (const std::size_t both = common_samples(*fitted, predictions); both > 0)
+      verdict.metrics.notes.push_back(
+          fmt::format("the temperature was fitted on {} of the samples that are judged: it flatters itself", both));
   }
   if (with.rival != nullptr) {
     verdict.rival = with.rival->name;

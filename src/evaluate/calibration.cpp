@@ -32,6 +32,26 @@ Derivatives derivatives(std::span<const double> scores, std::span<const std::int
   return {sums.slope / samples, sums.curvature / samples};
 }
 
+/// Whether every label has a largest score of its sample.
+bool all_right(std::span<const double> scores, std::span<const std::int64_t> labels) {
+  const std::size_t classes = scores.size() / labels.size();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::span<const double> row = scores.subspan(i * classes, classes);
+    if (row[static_cast<std::size_t>(labels[i])] < *std::ranges::max_element(row)) return false;
+  }
+  return true;
+}
+
+/// The farthest that a sample's scores lie apart.
+double spread_of(std::span<const double> scores, std::size_t classes) {
+  double spread = 0;
+  for (std::size_t at = 0; at < scores.size(); at += classes) {
+    const auto [least, most] = std::ranges::minmax(scores.subspan(at, classes));
+    spread = std::max(spread, most - least);
+  }
+  return spread;
+}
+
 std::size_t bin_of(const std::vector<ReliabilityBin>& bins, double confidence) {
   const auto found = std::ranges::find_if(bins, [&](const ReliabilityBin& bin) { return confidence <= bin.high; });
   return std::min(static_cast<std::size_t>(found - bins.begin()), bins.size() - 1);
@@ -68,18 +88,22 @@ Calibration calibration_of(const JudgedSamples& samples, std::int64_t bins) {
 
 TemperatureFit fit_temperature(std::span<const double> scores, std::span<const std::int64_t> labels) {
   constexpr double close = 1e-14;  // relative: the last digits of a double
-  double low = 1 / largest_temperature, high = largest_temperature;
-  if (derivatives(scores, labels, low).slope >= 0)
+  const auto slope = [&](double inverse) { return derivatives(scores, labels, inverse).slope; };
+  if (!(slope(0) < 0))
     return {std::nullopt, "its scores say less than equal ones would: no temperature makes them right"};
-  if (derivatives(scores, labels, high).slope <= 0)
+  if (all_right(scores, labels))
     return {std::nullopt, "it tells too little: its samples are right, the more so the lower the temperature"};
-  double inverse = 1;
+  // Now the slope rises from below 0 to above it; where, follows the scale of the scores.
+  double low = 1 / spread_of(scores, scores.size() / labels.size()), high = low;
+  while (slope(low) >= 0 && low / 2 > 0) low /= 2;
+  while (slope(high) <= 0 && std::isfinite(high * 2)) high *= 2;
+  double inverse = std::sqrt(low) * std::sqrt(high);
   for (int step = 0; step < 200 && high - low > close * high; ++step) {
     const Derivatives here = derivatives(scores, labels, inverse);
     if (here.slope == 0) break;
     (here.slope < 0 ? low : high) = inverse;
     const double newton = inverse - here.slope / here.curvature;  // no number or outside where it is flat
-    const double next = newton > low && newton < high ? newton : std::sqrt(low * high);
+    const double next = newton > low && newton < high ? newton : std::sqrt(low) * std::sqrt(high);
     if (std::abs(next - inverse) <= close * inverse) break;
     inverse = next;
   }

@@ -186,7 +186,9 @@ ComparedPredictions compare_predictions(const PredictionTable& predictions, cons
     if (row.probabilities.empty())
       throw Error(fmt::format("'{}' has a label, but no probabilities", row.id),
                   fmt::format("{}:{}", predictions.file, row.line), "give them in every row, or in none");
-    samples.predictions.push_back(predict(std::span<const double>(scores_of(row.probabilities)), id, truth[i], winner));
+    const std::vector<double> scores = scores_of(row.probabilities);
+    samples.predictions.push_back(predict(std::span<const double>(scores), id, truth[i], winner));
+    samples.predictions.back().loss = -scores[static_cast<std::size_t>(truth[i])];  // as written, to few digits perhaps
     samples.probabilities.insert(samples.probabilities.end(), row.probabilities.begin(), row.probabilities.end());
   }
   return result;

@@ -65,11 +65,6 @@ Metrics full_metrics(const JudgedSamples& samples, const std::vector<std::string
   metrics.intervals = bootstrap(samples, settings.bootstrap);
   if (samples.scored()) {
     rank_classes(metrics, samples, points_of_class(samples.classes));
-    std::vector<Curve> drawn;
-    for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
-      if (metrics.classes[c].auc) drawn.push_back(metrics.curves[c].roc);
-    }
-    metrics.macro_roc = mean_roc(drawn);
     if (std::ssize(samples.probabilities) <= most_ranked)
       add_micro(metrics, samples);
     else

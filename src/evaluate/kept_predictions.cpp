@@ -94,7 +94,7 @@ std::vector<std::int64_t> read_numbers(const hdf5::File& file, const std::string
 }
 
 /// Errors: columns of several lengths, no sample, ids that do not rise, classes that there are not, scores that are not
-/// finite.
+/// finite or differ by what isn't.
 void check(const SplitPredictions& split, std::size_t classes, const std::string& where) {
   const auto fail = [&](const std::string& what) { throw Error(what, where, evaluate_again); };
   if (split.ids.empty()) fail("no sample");
@@ -108,10 +108,14 @@ void check(const SplitPredictions& split, std::size_t classes, const std::string
         fail(fmt::format("class {} of sample {}, there are {}", number, split.ids[i], classes));
     }
   }
-  const auto odd = std::ranges::find_if_not(split.scores, [](double score) { return std::isfinite(score); });
-  if (odd != split.scores.end()) {
-    const auto sample = static_cast<std::size_t>(odd - split.scores.begin()) / classes;
-    fail(fmt::format("a score of sample {} is {}", split.ids[sample], *odd));
+  for (std::size_t i = 0; i < split.ids.size(); ++i) {
+    const std::span<const double> row = std::span(split.scores).subspan(i * classes, classes);
+    for (const double score : row) {
+      if (!std::isfinite(score)) fail(fmt::format("a score of sample {} is {}", split.ids[i], score));
+    }
+    const auto [least, most] = std::ranges::minmax(row);
+    if (!std::isfinite(most - least))
+      fail(fmt::format("the scores of sample {}, {} to {}, lie too far apart", split.ids[i], least, most));
   }
 }
 
@@ -222,6 +226,8 @@ KeptPredictions read_predictions(const fs::path& file) {
   }
 }
 
+fs::path set_aside(const fs::path& file) { return file.string() + ".old"; }
+
 std::string keep_predictions(const fs::path& file, const std::vector<std::string>& classes, SplitPredictions split) {
   KeptPredictions kept{classes, {}};
   std::string why;
@@ -234,6 +240,7 @@ std::string keep_predictions(const fs::path& file, const std::vector<std::string
       why = error.message();
     }
   }
+  if (!why.empty()) fs::rename(file, set_aside(file));  // another program may still read it
   const auto same = std::ranges::find(kept.splits, split.split, &SplitPredictions::split);
   if (same == kept.splits.end())
     kept.splits.push_back(std::move(split));

@@ -109,12 +109,17 @@ Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t cl
 
 void rank_classes(Metrics& metrics, const JudgedSamples& samples, std::int64_t most_points) {
   metrics.ranked = true;
+  MeanRoc mean;
   for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
     const Ranking ranking = ranking_of_class(samples, c);
     metrics.classes[c].auc = ranking.auc();
     metrics.classes[c].average_precision = ranking.average_precision();
-    if (most_points > 0) metrics.curves.push_back({ranking.roc(most_points), ranking.precision_recall(most_points)});
+    if (most_points == 0) continue;
+    const Curve roc = ranking.roc();
+    if (metrics.classes[c].auc) mean.add(roc);
+    metrics.curves.push_back({thinned(roc, most_points), ranking.precision_recall(most_points)});
   }
+  metrics.macro_roc = mean.curve();
   set_means(metrics, &ClassMetrics::auc, &Averages::auc);
   set_means(metrics, &ClassMetrics::average_precision, &Averages::average_precision);
 }

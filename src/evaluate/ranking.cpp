@@ -14,8 +14,17 @@ void add(Curve& curve, double x, double y, double threshold) {
   curve.thresholds.push_back(threshold);
 }
 
-/// At most `most` of its points, ends included: those that follow the last one at an equal share of the whole way,
-/// which is measured along both axes.
+/// Its y at x; `x` rises from call to call, `at` is where the last one was found.
+double height(const Curve& curve, double x, std::size_t& at) {
+  while (at + 1 < curve.x.size() && curve.x[at + 1] <= x) ++at;
+  if (at + 1 == curve.x.size()) return curve.y[at];
+  const double share = (x - curve.x[at]) / (curve.x[at + 1] - curve.x[at]);
+  return curve.y[at] + share * (curve.y[at + 1] - curve.y[at]);
+}
+
+}  // namespace
+
+/// The ends, and points that follow the last one kept at an equal share of the whole way, measured along both axes.
 Curve thinned(const Curve& curve, std::int64_t most) {
   const std::size_t count = curve.x.size();
   if (std::cmp_less_equal(count, most)) return curve;
@@ -31,16 +40,6 @@ Curve thinned(const Curve& curve, std::int64_t most) {
   }
   return kept;
 }
-
-/// Its y at x; `x` rises from call to call, `at` is where the last one was found.
-double height(const Curve& curve, double x, std::size_t& at) {
-  while (at + 1 < curve.x.size() && curve.x[at + 1] <= x) ++at;
-  if (at + 1 == curve.x.size()) return curve.y[at];
-  const double share = (x - curve.x[at]) / (curve.x[at + 1] - curve.x[at]);
-  return curve.y[at] + share * (curve.y[at + 1] - curve.y[at]);
-}
-
-}  // namespace
 
 Ranking::Ranking(std::vector<std::pair<double, bool>> scored) {
   std::ranges::sort(scored, [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -108,17 +107,19 @@ Curve Ranking::precision_recall(std::int64_t most) const {
   return thinned(curve, most);
 }
 
-Curve mean_roc(std::span<const Curve> curves) {
-  constexpr int points = 101;
+void MeanRoc::add(const Curve& curve) {
+  heights_.resize(points);
+  std::size_t at = 0;
+  for (int i = 0; i < points; ++i)
+    heights_[static_cast<std::size_t>(i)] += height(curve, i / static_cast<double>(points - 1), at);
+  ++curves_;
+}
+
+Curve MeanRoc::curve() const {
   Curve mean;
-  if (curves.empty()) return mean;
-  std::vector<std::size_t> at(curves.size());
-  for (int i = 0; i < points; ++i) {
-    const double x = i / static_cast<double>(points - 1);
-    double sum = 0;
-    for (std::size_t c = 0; c < curves.size(); ++c) sum += height(curves[c], x, at[c]);
-    mean.x.push_back(x);
-    mean.y.push_back(sum / static_cast<double>(curves.size()));
+  for (std::size_t i = 0; i < heights_.size(); ++i) {
+    mean.x.push_back(static_cast<double>(i) / static_cast<double>(points - 1));
+    mean.y.push_back(heights_[i] / number(curves_));
   }
   return mean;
 }

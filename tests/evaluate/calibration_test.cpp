@@ -78,9 +78,14 @@ TEST(Temperature, IsTheLeastLossOfAll) {
 }
 
 TEST(Temperature, ScalesWithTheScores) {
-  const Scores once = scores_of(1, 0.4, 9), thrice = scores_of(3, 0.4, 9);
-  EXPECT_NEAR(*fit_temperature(thrice.values, thrice.labels).temperature,
-              3 * *fit_temperature(once.values, once.labels).temperature, 1e-9);
+  const Scores once = scores_of(1, 0.4, 9);
+  const double of_once = *fit_temperature(once.values, once.labels).temperature;
+  for (const double scale : {1e-200, 1e-6, 2e-3, 3.0, 200.0, 1e9}) {
+    const Scores scaled = scores_of(scale, 0.4, 9);
+    const TemperatureFit fit = fit_temperature(scaled.values, scaled.labels);
+    ASSERT_TRUE(fit.temperature) << scale << ": " << fit.why_none;
+    EXPECT_NEAR(*fit.temperature / scale, of_once, 1e-9) << scale;
+  }
 }
 
 TEST(Temperature, SaysWhereThereIsNone) {

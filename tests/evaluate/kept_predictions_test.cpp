@@ -96,6 +96,15 @@ TEST_F(KeptPredictionFiles, GiveTheMetricsOfTheScoresThatWereKept) {
   EXPECT_EQ(kept.splits[0].judged().predictions[1].rank, 1) << "behind the winner alone";
 }
 
+TEST_F(KeptPredictionFiles, RefuseScoresWhoseDifferenceIsNoNumber) {
+  SplitPredictions split = some("test");
+  split.single_precision = false;
+  split.scores[0] = 1e308;
+  split.scores[1] = -1e308;
+  write_predictions(file_, {classes, {split}});
+  EXPECT_NE(refusal().find("too far apart"), std::string::npos) << refusal();
+}
+
 TEST_F(KeptPredictionFiles, KeepSplitsSideBySide) {
   EXPECT_EQ(keep_predictions(file_, classes, rounded(some("validation"))), "");
   EXPECT_EQ(keep_predictions(file_, classes, rounded(some("test"))), "");

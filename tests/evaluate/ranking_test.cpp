@@ -100,12 +100,15 @@ TEST(Ranking, AThinnedCurveKeepsItsEndsAndIsNeverFarFromTheWholeOne) {
 
 TEST(Ranking, MeanOfTwoRocCurves) {
   const Curve diagonal{{0, 1}, {0, 1}, {}}, perfect{{0, 0, 1}, {0, 1, 1}, {}};
-  const Curve mean = mean_roc(std::vector<Curve>{diagonal, perfect});
+  MeanRoc both;
+  both.add(diagonal);
+  both.add(perfect);
+  const Curve mean = both.curve();
   ASSERT_EQ(mean.x.size(), 101u);
   EXPECT_DOUBLE_EQ(mean.y.front(), 0.5) << "the upper end where it rises straight up";
   EXPECT_DOUBLE_EQ(mean.y[50], 0.75);
   EXPECT_DOUBLE_EQ(mean.y.back(), 1);
-  EXPECT_TRUE(mean_roc({}).x.empty());
+  EXPECT_TRUE(MeanRoc().curve().x.empty());
 }
 
 }  // namespace

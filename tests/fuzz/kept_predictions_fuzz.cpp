@@ -1,5 +1,6 @@
 // predictions.h5: any bytes are predictions of which every metric can be computed, or an Error.
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "fuzz/target.hpp"
 #include "lockstep/evaluate/full_metrics.hpp"
@@ -13,7 +14,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const KeptPredictions kept = read_predictions(file);
     for (const SplitPredictions& split : kept.splits) {
       const Metrics metrics = full_metrics(split.judged(), kept.classes, {15, {2, 0, 0.95}});
-      if (!std::isfinite(metrics.log_loss) || !std::isfinite(metrics.matthews)) std::abort();
+      if (!std::isfinite(metrics.loss) || !std::isfinite(metrics.log_loss) || !std::isfinite(metrics.matthews))
+        std::abort();
+      const Rescaled rescaled = rescale(split.judged(), split.scores, "itself", split.scores, split.labels, 15);
+      if (rescaled.fit.temperature && !std::isfinite(rescaled.loss)) std::abort();
+      static_cast<void>(nlohmann::json::parse(metrics_json(metrics, kept.classes, {split.split, split.weights})));
     }
   });
 }

@@ -120,11 +120,12 @@ class KeptPredictions(SystemTest):
         self.assertEqual(together["ensemble"]["temperature_scaling"]["fitted_on"], "validation")
 
     def test_a_temperature_of_the_judged_split_says_so(self):
-        note = "fitted on the samples that are judged"
+        note = "of the samples that are judged: it flatters itself"
         run = self.copy(self.run_folder)
         self.assertIn(note, self.done("evaluate", "--run", run, "--split", "test", "--calibrate-on", "test").stdout)
         self.assertNotIn(note, self.done("evaluate", "--run", run, "--split", "test", "--calibrate-on", "validation").stdout)
         self.assertNotIn("temperature", self.done("evaluate", "--run", run, "--split", "test").stdout)
+        self.assertIn(note, self.done("evaluate", "--run", run, "--split", "validation+test", "--calibrate-on", "test").stdout)
 
     def test_predictions_of_other_samples_are_refused(self):
         moved = self.make_data(self.folder / "moved", "--classes", 7, "--test", 0.2, "--seed", 9, images=333)
@@ -172,7 +173,9 @@ class KeptPredictions(SystemTest):
             content.attrs["format_version"] = numpy.int32(2)
         refused(["format version 2", "reads 1"], file.read_bytes())
         said = self.done("evaluate", "--run", run, "--split", "test").stderr
-        self.assertIn("what predictions.h5 held is replaced: predictions of format version 2", said)
+        self.assertIn("predictions.h5 is now predictions.h5.old, and begun anew: predictions of format version 2", said)
+        with h5py.File(run / "predictions.h5.old") as content:
+            self.assertEqual(content.attrs["format_version"], 2, "nothing is lost")
         self.done(*again)
         self.refused(1, ["no such predictions", "none.h5"], "evaluate", "--predictions", self.folder / "none.h5")
 
@@ -189,6 +192,10 @@ class KeptPredictions(SystemTest):
         self.refused(2, ["--against", "two CSV files"], *words, "--against", self.run_folder)
         self.refused(2, ["--against", "two CSV files"], *words, "--against", kept)
         self.refused(1, ["ids without a prediction"], *words, "--against", self.write_table("q.csv", "id,label\n1,a\n"))
+        self.refused(2, ["--bins", "probabilities"], "evaluate", "--predictions", table, "--labels", table, "--bins", 10)
+        self.refused(2, ["--predictions", "folder"], "evaluate", "--predictions", self.run_folder)
+        self.refused(1, ["not a predictions.h5", table], "evaluate", "--run", self.run_folder, "--against", table)
+        self.refused(2, ["--level", "--bootstrap"], "evaluate", "--run", self.run_folder, "--bootstrap", 0, "--level", 0.9)
         self.refused(2, ["--level", "1.5"], "evaluate", "--run", self.run_folder, "--level", 1.5)
         self.refused(2, ["--bins", "0"], "evaluate", "--run", self.run_folder, "--bins", 0)
 

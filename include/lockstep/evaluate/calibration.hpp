@@ -32,15 +32,12 @@ struct Calibration {
 /// `samples`: scored, at least one. `bins`: at least 1.
 Calibration calibration_of(const JudgedSamples& samples, std::int64_t bins);
 
-/// Temperatures that are looked at lie between 1 / this and this.
-inline constexpr double largest_temperature = 100;
-
 struct TemperatureFit {
   std::optional<double> temperature;
   std::string why_none;  ///< as a clause, where there is none: all are right, or the scores say nothing
 };
 
-/// `scores`: [sample · classes], finite; `labels`: [sample], at least one.
+/// `scores`: [sample · classes], of any scale; a sample's differ by finite amounts. `labels`: [sample], at least one.
 TemperatureFit fit_temperature(std::span<const double> scores, std::span<const std::int64_t> labels);
 
 }  // namespace lockstep

@@ -56,9 +56,12 @@ void write_predictions(const std::filesystem::path& file, const KeptPredictions&
 KeptPredictions read_predictions(const std::filesystem::path& file);
 
 /// Writes the file with `split` in the place of one of the same name, or behind the others; others of the same classes
-/// stay. What can't be read is replaced: then the result says why, else it is empty.
+/// stay. A file that can't be read, or is of other classes, is set aside: then the result says why, else it is empty.
 std::string keep_predictions(const std::filesystem::path& file, const std::vector<std::string>& classes,
                              SplitPredictions split);
+
+/// Where such a file is then.
+std::filesystem::path set_aside(const std::filesystem::path& file);
 
 /// Errors: `split` of the others, kept in `file`, is of other classes or another data set than ours.
 void require_same_data(const std::vector<std::string>& our_classes, const std::string& our_digest,

@@ -65,7 +65,7 @@ struct Metrics {
   // From here on what full_metrics() adds.
   std::vector<ClassCurves> curves;  ///< [class]; thinned
   ClassCurves micro_curves;
-  Curve macro_roc;
+  Curve macro_roc;                  ///< the mean of the whole curves of the classes
   std::optional<Calibration> calibration;
   std::optional<Rescaled> rescaled;
   std::optional<MetricIntervals> intervals;

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -39,7 +38,7 @@ class Ranking {
   /// are left out; of more than `most` those are kept that lie about evenly along the curve. Empty unless there are
   /// positives and negatives.
   Curve roc(std::int64_t most = all) const;
-  /// x: recall, y: precision, from (0, 1) to the share of positives at recall 1; thinned likewise. Empty unless there
+  /// x: recall, y: precision, from (0, 1) to the first point of recall 1; thinned likewise. Empty unless there
   /// are positives.
   Curve precision_recall(std::int64_t most = all) const;
 
@@ -51,8 +50,21 @@ class Ranking {
   std::vector<Step> steps_;
 };
 
-/// The mean of several ROC curves at false-positive rates 0, 1/100, … 1, each read from its line, at its upper end
-/// where it rises straight up. Without thresholds; empty where there are none.
-Curve mean_roc(std::span<const Curve> curves);
+/// At most `most` points of a curve, as above.
+Curve thinned(const Curve& curve, std::int64_t most);
+
+/// The mean of ROC curves at false-positive rates 0, 1/100, … 1, each read from its line, at its upper end where it rises
+/// straight up. They must be whole: a thinned curve runs below the exact one.
+class MeanRoc {
+ public:
+  void add(const Curve& curve);
+  /// Without thresholds; empty where nothing was added.
+  Curve curve() const;
+
+ private:
+  static constexpr int points = 101;
+  std::vector<double> heights_;  // [point], sums
+  std::int64_t curves_ = 0;
+};
 
 }  // namespace lockstep
