@@ -9,6 +9,7 @@
 #include "lockstep/comm/run_in_world.hpp"
 #include "lockstep/commands/commands.hpp"
 #include "lockstep/config/run_config.hpp"
+#include "lockstep/core/digest.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
 #include "lockstep/data/data_set.hpp"
@@ -59,6 +60,8 @@ SplitPredictions predictions_on(const Evaluation& evaluation, const std::string&
     kept.labels.push_back(prediction.label);
     kept.predicted.push_back(prediction.predicted);
   }
+  if (task.communicator.rank() == 0 && task.options.paths("run").size() == 1)
+    kept.weights_digest = file_digest(weights_file(task.options.paths("run").front(), kept.weights));
   kept.scores = evaluation.scores;
   kept.single_precision = evaluation.single_precision;
   return kept;
@@ -81,6 +84,7 @@ std::optional<Rival> rival_of(const Committee& committee, const Task& task) {
   Rival rival = open_rival(task.options.path("against"));
   require_same_data(committee.classes(), task.data.manifest.digest(), rival.kept,
                     judged_name(task.options.text("split"), task.data, task.options), rival.file);
+  require_present_weights(rival, judged_name(task.options.text("split"), task.data, task.options));
   return rival;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/verdict.hpp"
+#include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/json_text.hpp"
 #include "lockstep/evaluate/compare_predictions.hpp"
@@ -73,6 +74,11 @@ void judge_kept(const Options& options, const Log& log) {
   const bool writes = options.has("output");
   std::string json = writes && std::filesystem::exists(options.path("output")) ? read_file(options.path("output")) : "";
   for (const SplitPredictions* split : splits) {
+    if (calibration != nullptr && calibration->weights_digest != split->weights_digest) {
+      throw Error(fmt::format("the predictions of '{}' and of '{}' are of different weights ({}, {})",
+                              calibration->split, split->split, calibration->weights, split->weights),
+                  file.string(), "judge both splits with the same weights: lockstep evaluate --run RUN --weights …");
+    }
     const Verdict verdict =
         verdict_on(*split, {kept.classes, metric_settings(options), calibration, rival ? &*rival : nullptr});
     if (splits.size() > 1) fmt::print("{}{}:\n", split == splits.front() ? "" : "\n", split->split);

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/record/run_folder.hpp"
 
@@ -29,9 +30,23 @@ MetricSettings metric_settings(const Options& options) {
           {options.integer("bootstrap"), static_cast<std::uint64_t>(options.integer("seed")), options.real("level")}};
 }
 
+std::filesystem::path weights_file(const std::filesystem::path& run, const std::string& weights) {
+  const RunFolder folder = RunFolder::at(run);
+  return weights == "last" ? folder.last_weights() : folder.best_weights();
+}
+
+void require_present_weights(const Rival& rival, const std::string& split) {
+  if (rival.run.empty()) return;
+  const SplitPredictions& kept = rival.kept.split(split, rival.file);
+  if (file_digest(weights_file(rival.run, kept.weights)) == kept.weights_digest) return;
+  throw Error(fmt::format("the run's {} weights are others than when it was judged on '{}'", kept.weights, split),
+              rival.file.string(), "judge it again: lockstep evaluate --run " + rival.name);
+}
+
 Rival open_rival(const std::filesystem::path& against) {
-  Rival rival{against.string(), against, {}};
+  Rival rival{against.string(), against, {}, {}};
   if (std::filesystem::is_directory(against)) {
+    rival.run = against;
     rival.file = RunFolder::open(against).predictions();
     if (!std::filesystem::exists(rival.file))
       throw Error("the run has no predictions yet", rival.file.string(),
@@ -45,7 +60,10 @@ Rival open_rival(const std::filesystem::path& against) {
 }
 
 Verdict verdict_on(const SplitPredictions& predictions, const VerdictInput& with) {
-  if (with.rival != nullptr) require_same_samples(predictions, with.classes, with.rival->kept, with.rival->file);
+  if (with.rival != nullptr) {
+    require_same_samples(predictions, with.classes, with.rival->kept, with.rival->file);
+    require_present_weights(*with.rival, predictions.split);
+  }
   const JudgedSamples samples = predictions.judged();
   Verdict verdict{full_metrics(samples, with.classes, with.settings), {}, {}};
   if (const SplitPredictions* fitted = with.calibration) {

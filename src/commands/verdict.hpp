@@ -24,7 +24,14 @@ struct Rival {
   std::string name;            ///< as it was said
   std::filesystem::path file;  ///< its predictions
   KeptPredictions kept;
+  std::filesystem::path run;  ///< its folder; empty: a file was named
 };
+
+/// The file of a run's weights, "best" or "last".
+std::filesystem::path weights_file(const std::filesystem::path& run, const std::string& weights);
+
+/// Errors: the rival is a run whose weights are others than when it was judged on `split`.
+void require_present_weights(const Rival& rival, const std::string& split);
 
 /// Reads a run's predictions.h5, or the file itself.
 Rival open_rival(const std::filesystem::path& against);

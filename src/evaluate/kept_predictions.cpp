@@ -42,7 +42,7 @@ std::string checksum_of(const SplitPredictions& split, const std::vector<std::st
   Digest digest;
   digest.add(static_cast<std::int64_t>(classes.size()));
   for (const std::string& name : classes) digest.add(std::string_view(name));
-  for (const std::string* text : {&split.split, &split.weights, &split.data_digest})
+  for (const std::string* text : {&split.split, &split.weights, &split.weights_digest, &split.data_digest})
     digest.add(std::string_view(*text));
   for (const auto* column : {&split.ids, &split.labels, &split.predicted}) digest.add(bytes_of(*column));
   digest.add(static_cast<std::uint8_t>(split.single_precision));
@@ -71,6 +71,7 @@ void write_split(hdf5::File& file, const SplitPredictions& split, const std::vec
   else
     file.write_table(group + "/scores", split.scores, columns);
   file.write_text_attribute(group, "weights", split.weights);
+  file.write_text_attribute(group, "weights_digest", split.weights_digest);
   file.write_text_attribute(group, "data", split.data_digest);
   file.write_text_attribute(group, "checksum", checksum_of(split, classes));
 }
@@ -125,6 +126,7 @@ SplitPredictions read_split(const hdf5::File& file, const std::string& name, con
   SplitPredictions split;
   split.split = name;
   split.weights = text_attribute(file, group, "weights", where);
+  split.weights_digest = text_attribute(file, group, "weights_digest", where);
   split.data_digest = text_attribute(file, group, "data", where);
   split.ids = file.read_int64(group + "/ids");
   split.labels = read_numbers(file, group + "/labels");

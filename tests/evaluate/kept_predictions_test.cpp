@@ -26,7 +26,8 @@ SplitPredictions some(const std::string& split, bool single_precision = true) {
           {0, 1, 1},
           {0, 2, 1},
           {1.5, 0.25, -1, 0.1, 0.2, single_precision ? 0.5 : 0.3, -2, 4, 1e-3},
-          single_precision};
+          single_precision,
+          "fedcba9876543210"};
 }
 
 /// As a file keeps them.
@@ -40,6 +41,7 @@ SplitPredictions rounded(SplitPredictions split) {
 void expect_equal(const SplitPredictions& found, const SplitPredictions& expected) {
   EXPECT_EQ(found.split, expected.split);
   EXPECT_EQ(found.weights, expected.weights);
+  EXPECT_EQ(found.weights_digest, expected.weights_digest);
   EXPECT_EQ(found.data_digest, expected.data_digest);
   EXPECT_EQ(found.ids, expected.ids);
   EXPECT_EQ(found.labels, expected.labels);

@@ -150,7 +150,7 @@ void add_hdf5(Seeds& seeds) {
     fs::remove(file);
   }
   const fs::path file = seeds.scratch("predictions.h5");
-  SplitPredictions single{"test", "best", "0123456789abcdef", {3, 8}, {0, 1}, {1, 1}, {0.5, 0.25, -1, 2}, true};
+  SplitPredictions single{"test", "best", "0123456789abcdef", {3, 8}, {0, 1}, {1, 1}, {0.5, 0.25, -1, 2}, true, "fedcba9876543210"};
   SplitPredictions several = single;
   several.split = "validation of /data";
   several.single_precision = false;

@@ -127,6 +127,23 @@ class KeptPredictions(SystemTest):
         self.assertNotIn("temperature", self.done("evaluate", "--run", run, "--split", "test").stdout)
         self.assertIn(note, self.done("evaluate", "--run", run, "--split", "validation+test", "--calibrate-on", "test").stdout)
 
+    def test_predictions_of_other_weights_are_not_mixed(self):
+        run = self.copy(self.run_folder)
+        for split, weights in (("validation", "best"), ("test", "last")):
+            self.done("evaluate", "--run", run, "--split", split, "--weights", weights)
+        kept = run / "predictions.h5"
+        if (run / "weights/best.safetensors").read_bytes() == (run / "weights/last.safetensors").read_bytes():
+            self.skipTest("best and last are the same file")
+        self.refused(1, ["different weights (best, last)", kept], "evaluate", "--predictions", kept, "--split", "test",
+                     "--calibrate-on", "validation")
+        self.done("evaluate", "--run", run, "--split", "test")
+        self.done("evaluate", "--run", self.run_folder, "--split", "test", "--against", run)
+        best = run / "weights/best.safetensors"
+        best.write_bytes((run / "weights/last.safetensors").read_bytes())
+        self.refused(1, ["best weights are others than when it was judged on 'test'", kept], "evaluate", "--run",
+                     self.run_folder, "--split", "test", "--against", run)
+        self.done("evaluate", "--run", self.run_folder, "--split", "test", "--against", kept)
+
     def test_predictions_of_other_samples_are_refused(self):
         moved = self.make_data(self.folder / "moved", "--classes", 7, "--test", 0.2, "--seed", 9, images=333)
         stranger = self.make_run(moved, self.folder / "stranger")

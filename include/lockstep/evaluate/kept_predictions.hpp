@@ -8,8 +8,8 @@
 //     /ids                     int64 [n], rising
 //     /labels, /predicted      int32 [n], numbers of classes
 //     /scores                  [n, classes]: float32 logits of a network, or float64 logarithms of probabilities
-//     attributes               UTF-8: weights ("best" or "last"), data (digest of the data set),
-//                              checksum (XXH64 of all the above, 16 hexadecimal digits)
+//     attributes               UTF-8: weights ("best" or "last"), weights_digest (XXH64 of their file), data (digest
+//                              of the data set), checksum (XXH64 of all the above, 16 hexadecimal digits)
 //
 // Plain HDF5 without time stamps; equal content is equal bytes. Written whole or not at all. Readers check everything:
 // what they return holds together. Memory: 8 bytes a score. Errors: a damaged file, a later version, another kind of
@@ -32,6 +32,7 @@ struct SplitPredictions {
   std::vector<std::int64_t> ids, labels, predicted;  ///< [sample]
   std::vector<double> scores;                        ///< [sample · classes]
   bool single_precision = true;                      ///< the scores are floats, and stored so
+  std::string weights_digest;                        ///< XXH64 of the weight file, as file_digest() gives it
 
   /// As metrics take them.
   JudgedSamples judged() const;
