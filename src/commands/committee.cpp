@@ -99,7 +99,9 @@ void Committee::choose(const ShownImages& images, Communicator& communicator) {
   std::vector<Metrics> metrics;
   std::vector<std::vector<double>> losses;  // [member][sample]
   for (const Scorer& scorer : images.scorers()) {
-    const Evaluation evaluation = evaluate(scorer.model, scorer.input, class_count(), scorer.settings, communicator);
+    EvaluationSettings settings = scorer.settings;
+    settings.scores = KeepScores::nowhere;  // losses and counts choose
+    const Evaluation evaluation = evaluate(scorer.model, scorer.input, class_count(), settings, communicator);
     metrics.push_back(evaluation.metrics);
     losses.emplace_back();
     for (const Prediction& prediction : evaluation.predictions) losses.back().push_back(prediction.loss);

@@ -50,7 +50,7 @@ Evaluation evaluate_alone(const Committee& committee, const std::string& split, 
 }
 
 /// As predictions.h5 keeps them.
-SplitPredictions predictions_on(const Evaluation& evaluation, const std::string& split, const Task& task) {
+SplitPredictions predictions_on(Evaluation evaluation, const std::string& split, const Task& task) {
   SplitPredictions kept;
   kept.split = judged_name(split, task.data, task.options);
   kept.weights = task.options.text("weights");
@@ -62,7 +62,7 @@ SplitPredictions predictions_on(const Evaluation& evaluation, const std::string&
   }
   if (task.communicator.rank() == 0 && task.options.paths("run").size() == 1)
     kept.weights_digest = file_digest(weights_file(task.options.paths("run").front(), kept.weights));
-  kept.scores = evaluation.scores;
+  kept.scores = std::move(evaluation.scores);
   kept.single_precision = evaluation.single_precision;
   return kept;
 }
@@ -71,11 +71,11 @@ SplitPredictions predictions_on(const Evaluation& evaluation, const std::string&
 std::optional<SplitPredictions> fitted_predictions(const Committee& committee, const Task& task) {
   if (!task.options.has("calibrate-on")) return std::nullopt;
   const std::string split = task.options.text("calibrate-on");
-  const Evaluation evaluation = committee.alone() ? evaluate_alone(committee, split, task) : [&] {
+  Evaluation evaluation = committee.alone() ? evaluate_alone(committee, split, task) : [&] {
     const JudgedImages images = images_to_judge(committee, split, task);
     return committee.judge(images.members, images.mean, task.communicator).ensemble;
   }();
-  return predictions_on(evaluation, split, task);
+  return predictions_on(std::move(evaluation), split, task);
 }
 
 /// The rival's predictions of what will be judged, so that what does not fit is said before the network runs.
@@ -88,30 +88,32 @@ std::optional<Rival> rival_of(const Committee& committee, const Task& task) {
   return rival;
 }
 
-void keep(const RunFolder& run, const Committee& committee, const SplitPredictions& predictions, const Log& log) {
-  const std::string why = keep_predictions(run.predictions(), committee.classes(), predictions);
+void keep(const RunFolder& run, const Committee& committee, SplitPredictions predictions, const Log& log) {
+  const std::string why = keep_predictions(run.predictions(), committee.classes(), std::move(predictions));
   if (!why.empty())
     log.info(fmt::format("note: {} is now {}, and begun anew: {}", run.predictions().filename().string(),
                          set_aside(run.predictions()).filename().string(), why));
 }
 
-void report_run(const Evaluation& evaluation, const std::optional<SplitPredictions>& calibration,
-                const std::optional<Rival>& rival, const Committee& committee, const Task& task) {
+/// `evaluation` and `calibration` hold the scores of all classes: they are handed on, not copied.
+void report_run(Evaluation evaluation, std::optional<SplitPredictions> calibration, const std::optional<Rival>& rival,
+                const Committee& committee, const Task& task) {
   const RunFolder run = RunFolder::open(task.options.paths("run").front());
-  const SplitPredictions predictions = predictions_on(evaluation, task.options.text("split"), task);
+  const double images_per_second = static_cast<double>(evaluation.metrics.samples) / evaluation.seconds;
+  SplitPredictions predictions = predictions_on(std::move(evaluation), task.options.text("split"), task);
   const Verdict verdict = verdict_on(predictions, {committee.classes(), metric_settings(task.options),
                                                    calibration ? &*calibration : nullptr, rival ? &*rival : nullptr});
+  const Judged judged{predictions.split, predictions.weights};
   const bool keeps = task.options.flag("keep-predictions");
-  if (keeps) keep(run, committee, predictions, task.log);
-  if (keeps && calibration && calibration->split != predictions.split) keep(run, committee, *calibration, task.log);
+  if (keeps) keep(run, committee, std::move(predictions), task.log);
+  if (keeps && calibration && calibration->split != judged.split)
+    keep(run, committee, std::move(*calibration), task.log);
   const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
   write_file_atomically(run.metrics(),
-                        metrics_json(verdict.metrics, committee.classes(), {predictions.split, predictions.weights},
-                                     before, against_json(verdict)));
+                        metrics_json(verdict.metrics, committee.classes(), judged, before, against_json(verdict)));
   fmt::print("{}", verdict_text(verdict, committee.classes()));
-  task.log.info(fmt::format("{:.1f} images/s; written to {}{}",
-                            static_cast<double>(evaluation.metrics.samples) / evaluation.seconds,
-                            run.metrics().string(), keeps ? " and " + run.predictions().filename().string() : ""));
+  task.log.info(fmt::format("{:.1f} images/s; written to {}{}", images_per_second, run.metrics().string(),
+                            keeps ? " and " + run.predictions().filename().string() : ""));
 }
 
 void report_ensemble(Judgement judgement, const std::optional<SplitPredictions>& calibration,
@@ -169,9 +171,9 @@ Exit evaluate_runs(const Options& options, World& world, const Log& log) {
   std::optional<Rival> rival;
   if (world.rank() == 0) rival = rival_of(committee, task);
   if (committee.alone()) {
-    const Evaluation evaluation = evaluate_alone(committee, options.text("split"), task);
-    const auto calibration = fitted_predictions(committee, task);
-    if (world.rank() == 0) report_run(evaluation, calibration, rival, committee, task);
+    Evaluation evaluation = evaluate_alone(committee, options.text("split"), task);
+    auto calibration = fitted_predictions(committee, task);
+    if (world.rank() == 0) report_run(std::move(evaluation), std::move(calibration), rival, committee, task);
     return Exit::done;
   }
   const JudgedImages images = images_to_judge(committee, options.text("split"), task);
