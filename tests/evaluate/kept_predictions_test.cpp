@@ -141,7 +141,7 @@ TEST_F(KeptPredictionFiles, RefuseWhatDoesNotHoldTogether) {
             std::string::npos);
   EXPECT_NE(refusal([](auto& split) { split.scores.resize(6); }).find("of shape [2, 3]"), std::string::npos);
   EXPECT_NE(refusal([](auto& split) {
-              split = {split.split, "best", "0", {}, {}, {}, {}, true};
+              split = {split.split, "best", "0", {}, {}, {}, {}, true, "0"};
             }).find("predictions.h5:/test"),
             std::string::npos);
 }
