@@ -12,18 +12,17 @@
 namespace lockstep {
 namespace {
 
-/// A value of --normalise; empty: nobody knows.
-std::string normalisation_of(const std::filesystem::path& file, const Architecture& architecture) {
-  const auto statistics = input_statistics(read_weights(file, architecture.name), file);
-  if (!statistics) return std::string(usual_normalisation(architecture));
-  return fmt::format("{}/{}", fmt::join(statistics->mean, ","), fmt::join(statistics->std, ","));
-}
-
 void note(const FineTuning& made, const Log& log) {
   if (!made.note.empty()) log.info(made.note);
 }
 
 }  // namespace
+
+std::string normalisation_of(const std::filesystem::path& file, const Architecture& architecture) {
+  const auto statistics = input_statistics(read_weights(file, architecture.name), file);
+  if (!statistics) return std::string(usual_normalisation(architecture));
+  return fmt::format("{}/{}", fmt::join(statistics->mean, ","), fmt::join(statistics->std, ","));
+}
 
 Options with_fine_tuning(const Options& said, World& world, const Log& log) {
   const FineTuning preset = with_transfer_preset(said);

@@ -29,9 +29,10 @@ struct Trial {
 };
 
 /// What a study goes on with although it is said anew: where things lie, how fast they go, and more runs.
-constexpr std::array<std::string_view, 13> free_options{
+constexpr auto free_options = std::to_array<std::string_view>({
     "output",   "fractions", "seeds",          "run",   "seed",  "freeze-fraction", "threads",
-    "prefetch", "device",    "loader-threads", "cache", "stage", "timeout"};
+    "prefetch", "device",    "loader-threads", "cache", "stage", "timeout",
+    "tensorboard", "tensorboard-histograms", "tensorboard-images"});
 
 /// The study decides what is frozen, and makes the runs.
 void reject_what_it_decides(const Options& options) {
@@ -39,7 +40,7 @@ void reject_what_it_decides(const Options& options) {
     if (options.changed(name))
       options.reject(name, "a freeze study says itself what is frozen", "leave it out, and give --fractions");
   }
-  for (const std::string_view name : {"resume", "dry-run", "print-model", "find-lr"}) {
+  for (const std::string_view name : {"resume", "from", "dry-run", "print-model", "find-lr"}) {
     if (options.changed(name))
       options.reject(name, "a freeze study makes its runs itself, and goes on where it was",
                      "leave it out, or use lockstep train");

@@ -18,6 +18,7 @@ Exit dispatch(const std::string& command, const std::vector<std::string>& words)
   if (command == "train") return train_command(words);
   if (command == "evaluate") return evaluate_command(words);
   if (command == "freeze-study") return freeze_study_command(words);
+  if (command == "runs") return runs_command(words);
   if (command == "predict") return predict_command(words);
   if (command == "bench") return bench_command(words);
   if (command == "weights") return weights_command(words);

@@ -8,6 +8,7 @@
 #include "commands/fine_tuning.hpp"
 #include "commands/lr_search_files.hpp"
 #include "commands/ranks.hpp"
+#include "commands/refinement.hpp"
 #include "commands/resume.hpp"
 #include "commands/shard_access.hpp"
 #include "lockstep/comm/agreement.hpp"
@@ -59,11 +60,13 @@ void note_what_judges(const RunConfig& config, const Options& options, const Man
 
 /// The folder of the run, on rank 0. A new one is made only now that the trainer has found the config to fit the data:
 /// a refused command leaves nothing behind.
-std::optional<RunFolder> run_folder(const RunConfig& config, const Options& options, const RunRecord& record,
+std::optional<RunFolder> run_folder(const RunConfig& config, const Options& options, RunRecord record,
                                     const World& world) {
   if (world.rank() != 0) return std::nullopt;
+  if (options.has("from")) record.parent = parent_of(options);
   if (!options.has("resume")) return RunFolder::create(config.run, options.with_absolute_paths(), record);
   const RunFolder folder = RunFolder::open(config.run);
+  record.parent = folder.record().parent;
   folder.write_options(options.with_absolute_paths());
   folder.write_record(record);
   return folder;
@@ -79,6 +82,7 @@ Options with_found_weights(const Options& said, World& world) {
 }  // namespace
 
 Options complete_options(const Options& said, World& world, const Log& log) {
+  if (said.has("from")) return refined_options(said, world, log);
   if (said.has("resume")) return resumed_options(said, world);
   return with_fine_tuning(with_found_weights(said, world), world, log);
 }

@@ -37,6 +37,8 @@ constexpr std::array commands{
         Command::predict, "predict", "a run, several together, or a weight file × images → CSV",
         "lockstep predict --run DIR [--run DIR …] | --weights FILE --images PATH --output FILE [options]",
         "lockstep predict --run runs/example --images datasets/quickstart --split test --output predictions.csv"},
+    CommandRow{Command::runs, "runs", "a folder of runs → who refined whom, what was changed and what it brought",
+               "lockstep runs DIR [options]", "lockstep runs runs", 0, "folder"},
     CommandRow{Command::bench_loader, "bench loader",
                "a data set → how fast batches come, what limits them, what to change",
                "lockstep bench loader --data DIR [--config FILE] [options]",

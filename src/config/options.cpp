@@ -16,7 +16,7 @@ namespace po = boost::program_options;
 namespace {
 
 /// With one of these nothing else is required: the run or the data set that it names has said it.
-constexpr std::string_view instead_of_required[] = {"resume", "audit", "verify", "predictions"};
+constexpr std::string_view instead_of_required[] = {"resume", "from", "audit", "verify", "predictions"};
 constexpr std::string_view switches[] = {"help", "help-all", "help-markdown", "print-config"};
 
 const OptionRow* find_row(Command command, std::string_view name) {

@@ -152,6 +152,14 @@ FeatureCacheConfig feature_cache_config(const Options& options, const LoaderConf
   return config;
 }
 
+LogsConfig logs_config(const Options& options) {
+  const LogsConfig config{options.flag("tensorboard"), options.integer("tensorboard-histograms"),
+                          options.integer("tensorboard-images")};
+  for (const std::string_view name : {"tensorboard-histograms", "tensorboard-images"})
+    options.reject_unused(name, config.tensorboard, "--tensorboard");
+  return config;
+}
+
 }  // namespace
 
 LoaderConfig LoaderConfig::from(const Options& options) {
@@ -176,6 +184,7 @@ RunConfig RunConfig::from(const Options& options) {
   config.loader = LoaderConfig::from(options);
   config.model = model_config(options);
   config.checkpoint = {interval(options, "checkpoint-every", true), options.integer("keep-checkpoints")};
+  config.logs = logs_config(options);
   config.features = feature_cache_config(options, config.loader);
   config.eval_every = interval(options, "eval-every", false);
   config.epochs = options.integer("epochs");

@@ -12,6 +12,27 @@
 namespace lockstep {
 namespace fs = std::filesystem;
 
+namespace {
+
+nlohmann::ordered_json json_of(const ParentRecord& parent) {
+  nlohmann::ordered_json changes = nlohmann::ordered_json::array();
+  for (const auto& [option, before, now] : parent.changes)
+    changes.push_back({{"option", option}, {"before", before}, {"now", now}});
+  return {{"run", parent.run},
+          {"weights", parent.weights},
+          {"weights_digest", parent.weights_digest},
+          {"changes", changes}};
+}
+
+ParentRecord parent_in(const nlohmann::json& json) {
+  ParentRecord parent{json.at("run"), json.at("weights"), json.at("weights_digest"), {}};
+  for (const auto& change : json.at("changes"))
+    parent.changes.push_back({change.at("option"), change.at("before"), change.at("now")});
+  return parent;
+}
+
+}  // namespace
+
 std::string RunRecord::to_json() const {
   nlohmann::ordered_json json;
   json["format_version"] = format_version;
@@ -30,6 +51,7 @@ std::string RunRecord::to_json() const {
                      {"frozen_parameters", network.frozen_parameters},
                      {"gradient_bytes", network.gradient_bytes},
                      {"frozen", network.frozen}};
+  if (parent) json["parent"] = json_of(*parent);
   return json.dump(2) + "\n";
 }
 
@@ -57,6 +79,7 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
     const auto& network = json.at("network");
     record.network = {network.at("model"), network.at("parameters"), network.at("frozen_parameters"),
                       network.at("gradient_bytes"), network.at("frozen").get<std::vector<std::string>>()};
+    if (json.contains("parent")) record.parent = parent_in(json.at("parent"));
     return record;
   } catch (const nlohmann::json::exception& error) {
     throw Error(fmt::format("not the record of a run: {}", json_fault(error)), where, "name the folder of a run");

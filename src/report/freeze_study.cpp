@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "lockstep/core/error.hpp"
-#include "lockstep/core/files.hpp"
+#include "lockstep/record/run_log.hpp"
 #include "lockstep/report/dot_plot.hpp"
 
 namespace lockstep {
@@ -28,15 +28,10 @@ struct LoggedRun {
 
 LoggedRun read_log(const std::filesystem::path& file) {
   LoggedRun found;
-  const std::string text = read_file(file);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
-    begin = end + 1;
-    if (!line.is_object()) continue;  // torn by a kill
-    if (line.value("event", "") == "epoch") found.epoch_seconds.push_back(line.at("train_seconds").get<double>());
-    if (line.value("best", false) && line.contains("eval_accuracy"))
-      found.accuracy = line.at("eval_accuracy").get<double>();
+  for (const LogLine& line : read_run_log(file, {"epoch", "evaluation"})) {
+    if (const auto seconds = line.number("train_seconds"); line.event() == "epoch" && seconds)
+      found.epoch_seconds.push_back(*seconds);
+    if (const auto accuracy = line.number("eval_accuracy"); line.flag("best") && accuracy) found.accuracy = accuracy;
   }
   return found;
 }

@@ -60,6 +60,7 @@ LogFields step_fields(const EpochPlace& place, std::int64_t step, const EpochTal
                    {"lr", lr},
                    {"images_per_second", tally.images_per_second()},
                    {"wait_seconds", tally.waited_seconds},
+                   {"wait_share", tally.wait_share()},
                    {"exposed_exchange_seconds", tally.exposed_seconds}};
   if (gradient_norm) fields.emplace_back("gradient_norm", *gradient_norm);
   return fields;
@@ -74,6 +75,7 @@ namespace {
 
 void add_judgement(LogFields& fields, const Evaluation& judged) {
   const Metrics& m = judged.metrics;
+  fields.emplace_back("eval_samples", m.samples);
   for (auto& field : LogFields{{"eval_loss", m.loss},
                                {"eval_accuracy", m.accuracy},
                                {"eval_macro_recall", m.macro.recall},
@@ -106,6 +108,7 @@ LogFields epoch_fields(const EpochPlace& place, std::int64_t step, const EpochTa
                    {"train_seconds", tally.elapsed()},
                    {"images_per_second", tally.images_per_second()},
                    {"wait_seconds", tally.waited_seconds},
+                   {"wait_share", tally.wait_share()},
                    {"exposed_exchange_seconds", tally.exposed_seconds}};
   if (judged) add_judgement(fields, *judged);
   fields.emplace_back("best", best);

@@ -87,20 +87,40 @@ void require_same_trained(const std::map<std::string, std::int64_t>& kept,
 
 }  // namespace
 
-RunKeeper::RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, WeightsOrigin origin,
+RunKeeper::RunKeeper(std::optional<RunFolder> folder, const RunConfig& config, WeightsOrigin origin,
                      ChannelScale scale, Communicator& control)
     : folder_(std::move(folder)),
-      config_(config),
+      config_(config.checkpoint),
       origin_(std::move(origin)),
       scale_(std::move(scale)),
       control_(control) {
   if (!writes()) return;
   goes_on_ = std::filesystem::exists(folder_->log());
   json_.emplace(folder_->log());
+  if (config.logs.tensorboard) tensorboard_.emplace(*folder_, config.logs);
 }
 
 void RunKeeper::log(const LogFields& fields) {
   if (json_) json_->write(fields);
+  if (tensorboard_) tensorboard_->take(fields);
+}
+
+void RunKeeper::note_failure(std::int64_t epoch, std::int64_t steps, const Error& error) noexcept {
+  try {
+    log({{"event", std::string("failed")}, {"epoch", epoch}, {"step", steps}, {"reason", error.message()}});
+  } catch (const std::exception&) {
+    // It may be the log that failed; the error itself is on its way to the user.
+  }
+}
+
+void RunKeeper::show_tensors(std::int64_t epoch, std::int64_t steps, const NamedTensors& trained, bool stepped) {
+  if (tensorboard_) tensorboard_->show_tensors(epoch, steps, trained, stepped);
+}
+
+void RunKeeper::show_judged(std::int64_t steps, const std::vector<Prediction>& predictions,
+                            const JudgedImageSource& source) {
+  if (!tensorboard_) return;
+  if (const auto chosen = tensorboard_->show_judged(steps, predictions, source)) log(*chosen);
 }
 
 void RunKeeper::save(const std::filesystem::path& file, const Model& model, const WeightsLabel& label) const {

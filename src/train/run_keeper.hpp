@@ -1,4 +1,4 @@
-// What a run keeps on disk: weights, checkpoints and log.jsonl, written by rank 0.
+// What a run keeps on disk: weights, checkpoints, log.jsonl and what TensorBoard reads, written by rank 0.
 //
 // Weights and checkpoints are asked for by every rank together, since batch norm may have statistics that differ
 // between ranks; log lines by rank 0 at any time. Internal to src/train. Errors: those of writing, which end the run.
@@ -9,6 +9,7 @@
 #include "lockstep/checkpoint/checkpoint.hpp"
 #include "lockstep/comm/communicator.hpp"
 #include "lockstep/config/run_config.hpp"
+#include "lockstep/core/error.hpp"
 #include "lockstep/core/stopwatch.hpp"
 #include "lockstep/data/image_transform.hpp"
 #include "lockstep/model/model.hpp"
@@ -17,6 +18,7 @@
 #include "lockstep/record/json_log.hpp"
 #include "lockstep/record/run_folder.hpp"
 #include "lockstep/weights/origin.hpp"
+#include "train/tensorboard_log.hpp"
 
 namespace lockstep {
 
@@ -30,10 +32,17 @@ struct WeightsLabel {
 class RunKeeper {
  public:
   /// `folder`: of rank 0; none where nothing is to be written. Weight files say `origin` and `scale`, of the input.
-  RunKeeper(std::optional<RunFolder> folder, const CheckpointConfig& config, WeightsOrigin origin, ChannelScale scale,
+  RunKeeper(std::optional<RunFolder> folder, const RunConfig& config, WeightsOrigin origin, ChannelScale scale,
             Communicator& control);
 
+  /// A line of log.jsonl; TensorBoard gets its numbers. The first one of a start is "started" or "resumed".
   void log(const LogFields& fields);
+  /// The run ends by this error: a line of log.jsonl, where it still can be written.
+  void note_failure(std::int64_t epoch, std::int64_t steps, const Error& error) noexcept;
+  /// Histograms of what is trained, where they fall due after the epoch `epoch`, counted from 1; as TensorboardLog.
+  void show_tensors(std::int64_t epoch, std::int64_t steps, const NamedTensors& trained, bool stepped);
+  /// Some of the images that were judged, as TensorboardLog.
+  void show_judged(std::int64_t steps, const std::vector<Prediction>& predictions, const JudgedImageSource& source);
   /// Whether an earlier start of the run has written to the log already.
   bool goes_on() const { return goes_on_; }
   /// Every rank calls these together; they return when rank 0 has written.
@@ -61,6 +70,7 @@ class RunKeeper {
   ChannelScale scale_;
   Communicator& control_;
   std::optional<JsonLog> json_;
+  std::optional<TensorboardLog> tensorboard_;
   bool goes_on_ = false;
   Stopwatch since_checkpoint_;
 };

@@ -110,6 +110,9 @@ bool Trainer::State::judge(std::optional<Evaluation>& judged) {
   const double score = judged ? judged->metrics.score(config.metric) : -tally.loss();
   count_judgement(score);
   if (at.best_score && score <= *at.best_score) return false;
+  if (judged) {
+    keeper->show_judged(at.steps, judged->predictions, {*data.judged(), data.transform(), data.input().eval_resize});
+  }
   at.best_score = score;
   at.best_epoch = at.epoch + 1;
   keeper->save_best(*model, {at.epoch + 1, at.steps, metric_name(), shown(score)});
@@ -144,6 +147,7 @@ void Trainer::State::close_epoch(const std::optional<Evaluation>& judged, bool b
       *model, judged ? WeightsLabel{at.epoch + 1, at.steps, metric_name(), shown(judged->metrics.score(config.metric))}
                      : WeightsLabel{at.epoch + 1, at.steps, "training loss", tally.loss()});
   keeper->log(epoch_fields(place(), at.steps, tally, judged, lr, best));
+  keeper->show_tensors(at.epoch + 1, at.steps, step->gradients().parameters(), at.steps > steps_before);
   stretch = {};
 }
 
@@ -169,8 +173,11 @@ void Trainer::State::stop() {
   }
   log.info(fmt::format("stopped by a signal in epoch {}, after {} of {} steps; a checkpoint is kept", at.epoch + 1,
                        at.step, data.plan().steps()));
-  keeper->log(
-      {{"event", std::string("stopped")}, {"epoch", at.epoch + 1}, {"step", at.steps}, {"train_loss", tally.loss()}});
+  keeper->log({{"event", std::string("stopped")},
+               {"epoch", at.epoch + 1},
+               {"step", at.steps},
+               {"train_loss", tally.loss()},
+               {"reason", std::string("a signal")}});
   channels.control->barrier();
 }
 
@@ -179,17 +186,32 @@ TrainingResult Trainer::State::result(bool stopped) const {
           at.best_epoch, stopped,  stopped_early()};
 }
 
+TrainingResult Trainer::State::finished() {
+  const TrainingResult made = result(false);
+  const std::string_view reason = stopped_early()                ? "stopped early"
+                                  : made.epochs == config.epochs ? "all epochs made"
+                                                                 : "--max-steps reached";
+  keeper->log({{"event", std::string("finished")},
+               {"epoch", at.step == 0 ? at.epoch : at.epoch + 1},  // of the last step made
+               {"step", made.steps},
+               {"metric", made.metric},
+               {"best_value", made.best_value},
+               {"best_epoch", made.best_epoch},
+               {"reason", std::string(reason)}});
+  return made;
+}
+
 TrainingResult Trainer::State::run() {
   if (over_and_judged()) {
     if (stopped_early()) keeper->load_best(*model, *channels.gradients);
     return result(false);
   }
-  if (keeper->goes_on()) {
-    keeper->log({{"event", std::string("resumed")},
-                 {"epoch", at.epoch + 1},
-                 {"step", at.steps},
-                 {"ranks", std::int64_t{channels.control->size()}}});
-  }
+  keeper->log({{"event", std::string(keeper->goes_on() ? "resumed" : "started")},
+               {"epoch", at.epoch + 1},
+               {"step", at.steps},
+               {"steps", data.steps()},
+               {"ranks", std::int64_t{channels.control->size()}},
+               {"metric", metric_name()}});
   settle();
   while (!run_over()) {
     const StepResult made = make_step();
@@ -212,7 +234,7 @@ TrainingResult Trainer::State::run() {
                  {"best_epoch", at.best_epoch}});
     keeper->load_best(*model, *channels.gradients);
   }
-  return result(false);
+  return finished();
 }
 
 Trainer::Trainer(const RunConfig& config, const Manifest& manifest, RankCommunicators& channels, const Log& log,
@@ -255,7 +277,12 @@ std::int64_t Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
 
 TrainingResult Trainer::run(std::optional<RunFolder> folder) {
   state_->begin(std::move(folder));
-  return state_->run();
+  try {
+    return state_->run();
+  } catch (const Error& error) {
+    state_->keeper->note_failure(state_->place().epoch, state_->at.steps, error);
+    throw;
+  }
 }
 
 LrSearch Trainer::find_lr() {

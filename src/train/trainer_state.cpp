@@ -84,8 +84,7 @@ PretrainedReport Trainer::State::start_from_weights() const {
 }
 
 void Trainer::State::begin(std::optional<RunFolder> folder) {
-  keeper =
-      std::make_unique<RunKeeper>(std::move(folder), config.checkpoint, origin, data.input().scale, *channels.control);
+  keeper = std::make_unique<RunKeeper>(std::move(folder), config, origin, data.input().scale, *channels.control);
   open_batches();
   tally = EpochTally(at.sums);
   steps_before = kept_steps = at.steps;

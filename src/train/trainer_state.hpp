@@ -117,6 +117,8 @@ struct Trainer::State {
   void keep();
   void stop();
   TrainingResult run();
+  /// Says in the log how the run ended.
+  TrainingResult finished();
   TrainingResult result(bool stopped) const;
 
   // Instead of a run.

@@ -28,6 +28,7 @@ RunRecord some_record() {
           4,
           "cpu",
           {"resnet18", 100, 40, 240, {"conv1.weight"}},
+          ParentRecord{"/runs/first", "best", "89ab", {{"lr", "0.001", "0.0003"}, {"weights", "nothing", "b"}}},
           "pad"};
 }
 

@@ -134,9 +134,16 @@ class Run(SystemTest):
 
     def test_the_log_holds_every_epoch_with_the_promised_fields(self):
         log = read_log(self.run_folder)
-        steps, epochs, checkpoints = ([line for line in log if line["event"] == event]
-                                      for event in ("step", "epoch", "checkpoint"))
-        self.assertEqual(len(steps) + len(epochs) + len(checkpoints), len(log))
+        steps, epochs, checkpoints, shown = ([line for line in log if line["event"] == event]
+                                             for event in ("step", "epoch", "checkpoint", "shown_images"))
+        self.assertEqual(len(steps) + len(epochs) + len(checkpoints) + len(shown) + 2, len(log))
+        begun, ended = log[0], log[-1]
+        self.assertEqual((begun["event"], begun["epoch"], begun["step"], begun["steps"], begun["ranks"], begun["metric"]),
+                         ("started", 1, 0, 21, 1, "accuracy"))
+        self.assertEqual((ended["event"], ended["epoch"], ended["step"], ended["reason"]), ("finished", 3, 21, "all epochs made"))
+        self.assertEqual(ended["best_value"], max(line["eval_accuracy"] for line in epochs))
+        self.assertEqual(epochs[ended["best_epoch"] - 1]["eval_accuracy"], ended["best_value"])
+        self.assertEqual(len(shown), 1)
         self.assertEqual([(line["epoch"], line["step"]) for line in checkpoints], [(1, 7), (2, 14), (3, 21)])
         self.assertEqual([line["epoch"] for line in epochs], [1, 2, 3])
         self.assertEqual([line["samples"] for line in epochs], [216] * 3)

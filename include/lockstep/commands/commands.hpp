@@ -16,6 +16,8 @@ Exit train_command(const std::vector<std::string>& words);
 Exit evaluate_command(const std::vector<std::string>& words);
 /// One training for each share of the network that is frozen and each seed.
 Exit freeze_study_command(const std::vector<std::string>& words);
+/// Reads run folders alone. One process, without MPI.
+Exit runs_command(const std::vector<std::string>& words);
 Exit predict_command(const std::vector<std::string>& words);
 /// The first word says what is measured.
 Exit bench_command(const std::vector<std::string>& words);

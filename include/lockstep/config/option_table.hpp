@@ -16,7 +16,8 @@ enum class Command : unsigned {
   weights_convert = 32,
   weights_compare = 64,
   freeze_study = 128,
-  predict = 256
+  predict = 256,
+  runs = 512
 };
 
 constexpr unsigned operator|(Command a, Command b) { return static_cast<unsigned>(a) | static_cast<unsigned>(b); }

@@ -23,7 +23,7 @@ class Options {
   /// --no-name; reads --config FILE (INI; sections are the table's groups or absent). A list of paths has one in each
   /// --name and in each line of a file; those of the command line take the place of a file's.
   /// --help, --help-all, --help-markdown and --print-config are switches for the caller to act on; with one of them
-  /// nothing is required. Neither is it with --resume, --audit, --verify and --predictions, which stand for the rest.
+  /// nothing is required. Neither is it with --resume, --from, --audit, --verify and --predictions, which stand for the rest.
   static Options parse(Command command, const std::vector<std::string>& words);
 
   /// The defaults of a command with the given values on top, checked the same way. For tests and for reading a run.

@@ -203,6 +203,13 @@ struct CheckpointConfig {
   std::int64_t keep = 0;
 };
 
+/// What is told to TensorBoard.
+struct LogsConfig {
+  bool tensorboard = true;
+  std::int64_t histogram_epochs = 1;  ///< between two histograms of weights and gradients; 0: none
+  std::int64_t images = 8;            ///< judged images that are shown; 0: none
+};
+
 struct RunConfig {
   std::filesystem::path run;
   LoaderConfig loader;
@@ -210,6 +217,7 @@ struct RunConfig {
   OptimiserConfig optimiser;
   ScheduleConfig schedule;
   CheckpointConfig checkpoint;
+  LogsConfig logs;
   FeatureCacheConfig features;
   Interval eval_every;
   std::int64_t epochs = 0, batch = 0, log_every = 0;  ///< batch: samples of a step over all ranks

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,19 @@ struct NetworkRecord {
   std::vector<std::string> frozen;  ///< parameter tensors that keep their weights
 };
 
+/// A value that a run was told otherwise than its parent.
+struct OptionChange {
+  std::string option, before, now;
+};
+
+/// The run that another one refines.
+struct ParentRecord {
+  std::string run;             ///< absolute path of its folder
+  std::string weights;         ///< "best" or "last": which of its weights the child started from
+  std::string weights_digest;  ///< file_digest() of that file
+  std::vector<OptionChange> changes;
+};
+
 /// What a run records about its data and input, for everything that later uses its weights.
 struct RunRecord {
   static constexpr int format_version = 1;
@@ -36,6 +50,7 @@ struct RunRecord {
   std::int64_t ranks = 0, threads_per_rank = 0;
   std::string device = "cpu";  ///< what the ranks computed on
   NetworkRecord network;
+  std::optional<ParentRecord> parent;
   /// How packing brought images to their size: --resize of preprocess. Runs that do not say it (older ones) are taken
   /// to have cropped.
   std::string resize{usual_resize};

@@ -21,6 +21,7 @@ constexpr unsigned weights_convert = static_cast<unsigned>(Command::weights_conv
 constexpr unsigned weights_compare = static_cast<unsigned>(Command::weights_compare);
 constexpr unsigned freeze_study = static_cast<unsigned>(Command::freeze_study);
 constexpr unsigned predict = static_cast<unsigned>(Command::predict);
+constexpr unsigned runs = static_cast<unsigned>(Command::runs);
 constexpr unsigned loading = train | bench_loader;  // what batches hold and how they are prepared
 constexpr double whole = 9007199254740992.0;        // 2^53: integers that survive a JSON reader
 constexpr double tiny = 1e-300;                     // "greater than zero"

@@ -47,7 +47,7 @@ constexpr std::array network{
               "kernel sides; one, or one per layer"},
     OptionRow{"activation", "model", train, choice_list, "relu|gelu|silu|mish|hardswish", "relu", false, true, 0, 0,
               "one, or one per layer (conv layers, then dense layers)"},
-    OptionRow{"batch-norm", "model", train, flag, "", "true", false, true, 0, 0,
+    OptionRow{"batch-norm", "model", train, flag, "", "true", false, false, 0, 0,
               "batch norm after conv and dense layers"},
     OptionRow{"batch-norm-stats", "model", train, text, "global|rank|group:N", "global", false, false, 0, 0,
               "statistics over the global batch, each rank's part, or groups of N"},
