@@ -24,24 +24,48 @@ constexpr std::array<std::string_view, 6> network_options{"model", "filters",   
                                                           "dense", "activation", "batch-norm"};
 
 /// Where it lies and where it began; neither is a change.
-constexpr std::array<std::string_view, 2> own_options{"run", "weights"};
+constexpr std::array<std::string_view, 3> own_options{"run", "weights", "from"};
 
 /// An option that means something only beside one value of another: where that is said anew, the parent's is forgotten.
 struct Dependent {
   std::string_view option, name;
 };
 constexpr auto dependents = std::to_array<Dependent>({
-    {"schedule", "lr-step"}, {"schedule", "lr-gamma"}, {"schedule", "min-lr"}, {"schedule", "lr-power"},
-    {"schedule", "one-cycle-rise"}, {"schedule", "plateau-patience"}, {"optimiser", "momentum"},
-    {"optimiser", "nesterov"}, {"optimiser", "adam-betas"}, {"optimiser", "adam-epsilon"},
-    {"optimiser", "trust-coefficient"}, {"augment", "crop-scale"}, {"augment", "crop-ratio"}, {"augment", "flip"},
-    {"augment", "vertical-flip"}, {"augment", "rotation"}, {"augment", "scaling"}, {"augment", "translation"},
-    {"augment", "colour-jitter"}, {"augment", "randaugment"}, {"augment", "random-erasing"},
-    {"augment", "fixed-views"}, {"feature-cache", "feature-folder"}, {"lr-for-batch", "lr-scaling"},
-    {"freeze", "freeze-fraction"}, {"freeze", "freeze-first"}, {"freeze", "unfreeze-at"},
-    {"freeze-fraction", "freeze"}, {"freeze-fraction", "freeze-first"}, {"freeze-fraction", "unfreeze-at"},
-    {"freeze-first", "freeze"}, {"freeze-first", "freeze-fraction"}, {"freeze-first", "unfreeze-at"},
-    {"tensorboard", "tensorboard-histograms"}, {"tensorboard", "tensorboard-images"},
+    {"schedule", "lr-step"},
+    {"schedule", "lr-gamma"},
+    {"schedule", "min-lr"},
+    {"schedule", "lr-power"},
+    {"schedule", "one-cycle-rise"},
+    {"schedule", "plateau-patience"},
+    {"optimiser", "momentum"},
+    {"optimiser", "nesterov"},
+    {"optimiser", "adam-betas"},
+    {"optimiser", "adam-epsilon"},
+    {"optimiser", "trust-coefficient"},
+    {"augment", "crop-scale"},
+    {"augment", "crop-ratio"},
+    {"augment", "flip"},
+    {"augment", "vertical-flip"},
+    {"augment", "rotation"},
+    {"augment", "scaling"},
+    {"augment", "translation"},
+    {"augment", "colour-jitter"},
+    {"augment", "randaugment"},
+    {"augment", "random-erasing"},
+    {"augment", "fixed-views"},
+    {"feature-cache", "feature-folder"},
+    {"lr-for-batch", "lr-scaling"},
+    {"freeze", "freeze-fraction"},
+    {"freeze", "freeze-first"},
+    {"freeze", "unfreeze-at"},
+    {"freeze-fraction", "freeze"},
+    {"freeze-fraction", "freeze-first"},
+    {"freeze-fraction", "unfreeze-at"},
+    {"freeze-first", "freeze"},
+    {"freeze-first", "freeze-fraction"},
+    {"freeze-first", "unfreeze-at"},
+    {"tensorboard", "tensorboard-histograms"},
+    {"tensorboard", "tensorboard-images"},
 });
 
 Options read_config(const RunFolder& run) {
@@ -68,10 +92,16 @@ Options inherited(const Options& parent, const Options& said) {
   return base;
 }
 
+std::string shown(const Options& options, const std::string& name) {
+  return options.has(name) ? options.text(name) : std::string("nothing");
+}
+
 void require_same_network(const Options& child, const Options& parent) {
   for (const std::string& name : child.differences(parent)) {
     if (std::ranges::find(network_options, name) == network_options.end()) continue;
-    child.reject(name, fmt::format("a child has the network of its parent, whose --{} is {}", name, parent.text(name)),
+    child.reject(name,
+                 fmt::format("'{}' is not what its parent has ('{}'), and a child has the network of its parent",
+                             shown(child, name), shown(parent, name)),
                  "leave it out, or begin another run with --weights instead of --from");
   }
 }
@@ -79,7 +109,8 @@ void require_same_network(const Options& child, const Options& parent) {
 void require_same_classes(const RunRecord& parent, const Manifest& manifest, const fs::path& data) {
   std::string difference = class_difference(parent.classes, manifest.classes);
   if (difference.empty() && manifest.shape.channels != parent.packed.channels)
-    difference = fmt::format("{} channels, those of the parent have {}", manifest.shape.channels, parent.packed.channels);
+    difference =
+        fmt::format("{} channels, those of the parent have {}", manifest.shape.channels, parent.packed.channels);
   if (difference.empty()) return;
   throw Error("the data set has " + difference, data.string(),
               "a child has the classes of its parent: for others begin a run with --weights instead of --from",
@@ -120,10 +151,6 @@ Found read_parent(const Options& said) {
   return found;
 }
 
-std::string shown(const Options& options, const std::string& name) {
-  return options.has(name) ? options.text(name) : std::string("nothing");
-}
-
 std::vector<OptionChange> changes_between(const Options& child, const Options& parent) {
   std::vector<OptionChange> changes;
   for (const std::string& name : child.with_absolute_paths().differences(parent.with_absolute_paths())) {
@@ -136,7 +163,8 @@ std::vector<OptionChange> changes_between(const Options& child, const Options& p
 std::string description(const std::vector<OptionChange>& changes) {
   if (changes.empty()) return "with nothing changed";
   std::vector<std::string> texts;
-  for (const auto& [option, before, now] : changes) texts.push_back(fmt::format("--{} {} (was {})", option, now, before));
+  for (const auto& [option, before, now] : changes)
+    texts.push_back(fmt::format("--{} {} (was {})", option, now, before));
   return fmt::format("with {}", fmt::join(texts, ", "));
 }
 

@@ -13,13 +13,30 @@ namespace lockstep {
 namespace {
 
 /// What a resumed run may be told anew: where things lie, how fast it goes, what it keeps, when it ends.
-constexpr std::array free_options = std::to_array<std::string_view>({
-    "run",        "resume",    "dry-run",          "print-model",
-    "data",       "epochs",    "max-steps",        "threads",
-    "prefetch",   "log-every", "checkpoint-every", "keep-checkpoints",
-    "bucket-mib", "timeout",   "loader-threads",   "device",
-    "cache",      "stage",     "check-shards",     "early-stopping",
-    "find-lr",    "tensorboard", "tensorboard-histograms", "tensorboard-images"});
+constexpr std::array free_options = std::to_array<std::string_view>({"run",
+                                                                     "resume",
+                                                                     "dry-run",
+                                                                     "print-model",
+                                                                     "data",
+                                                                     "epochs",
+                                                                     "max-steps",
+                                                                     "threads",
+                                                                     "prefetch",
+                                                                     "log-every",
+                                                                     "checkpoint-every",
+                                                                     "keep-checkpoints",
+                                                                     "bucket-mib",
+                                                                     "timeout",
+                                                                     "loader-threads",
+                                                                     "device",
+                                                                     "cache",
+                                                                     "stage",
+                                                                     "check-shards",
+                                                                     "early-stopping",
+                                                                     "find-lr",
+                                                                     "tensorboard",
+                                                                     "tensorboard-histograms",
+                                                                     "tensorboard-images"});
 
 bool decides_the_end(std::string_view name) { return name == "epochs" || name == "max-steps"; }
 

@@ -15,11 +15,16 @@ constexpr double maybe_running_seconds = 600;  // since the last line of the log
 
 std::string_view name_of(RunState state) {
   switch (state) {
-    case RunState::damaged: return "damaged";
-    case RunState::stopped: return "stopped";
-    case RunState::failed: return "failed";
-    case RunState::finished: return "finished";
-    case RunState::unfinished: break;
+    case RunState::damaged:
+      return "damaged";
+    case RunState::stopped:
+      return "stopped";
+    case RunState::failed:
+      return "failed";
+    case RunState::finished:
+      return "finished";
+    case RunState::unfinished:
+      break;
   }
   return "unfinished";
 }
@@ -33,7 +38,8 @@ std::string age_text(double seconds) {
 
 std::string state_text(const RunOverview& run) {
   const std::string state(name_of(run.state));
-  if (run.state == RunState::finished) return run.reason.empty() || run.reason.starts_with("all") ? state : state + ": " + run.reason;
+  if (run.state == RunState::finished)
+    return run.reason.empty() || run.reason.starts_with("all") ? state : state + ": " + run.reason;
   if (run.state == RunState::unfinished) {
     return fmt::format("{}, silent for {}", run.idle_seconds < maybe_running_seconds ? "running or killed" : "killed",
                        age_text(run.idle_seconds));
@@ -55,7 +61,7 @@ std::string gain_text(const Gain& gain, const std::string& metric) {
     return is_share(metric) ? fmt::format("{:+.2f}", 100 * value) : fmt::format("{:+.4f}", value);
   };
   std::string text = number(gain.value);
-  if (is_share(metric)) text += " %";
+  if (is_share(metric)) text += " points";
   if (gain.low) text += fmt::format(" ({} … {})", number(*gain.low), number(*gain.high));
   if (gain.p) text += fmt::format(", McNemar p = {:.3g}", *gain.p);
   if (gain.significant) text += *gain.significant ? ", more than chance" : ", may be chance";
@@ -64,7 +70,8 @@ std::string gain_text(const Gain& gain, const std::string& metric) {
 
 std::string changes_text(const ParentRecord& parent) {
   std::vector<std::string> texts;
-  for (const auto& [option, before, now] : parent.changes) texts.push_back(fmt::format("{} {} → {}", option, before, now));
+  for (const auto& [option, before, now] : parent.changes)
+    texts.push_back(fmt::format("{} {} → {}", option, before, now));
   return texts.empty() ? "nothing" : fmt::format("{}", fmt::join(texts, ", "));
 }
 

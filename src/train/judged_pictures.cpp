@@ -44,7 +44,8 @@ std::vector<Shown> find(const std::vector<std::int64_t>& ids, const std::vector<
   std::vector<Shown> found;
   for (const std::int64_t id : ids) {
     const auto prediction = std::ranges::lower_bound(predictions, id, {}, &Prediction::id);
-    const auto place = std::ranges::lower_bound(by_id, id, {}, [&](std::int64_t position) { return split.id(position); });
+    const auto place =
+        std::ranges::lower_bound(by_id, id, {}, [&](std::int64_t position) { return split.id(position); });
     if (prediction == predictions.end() || prediction->id != id || place == by_id.end()) continue;
     found.push_back({*prediction, *place});
   }
@@ -121,9 +122,9 @@ Summary pictures_of(const std::vector<std::int64_t>& ids, const std::vector<Pred
   for (std::size_t i = 0; i < shown.size(); ++i) {
     const Prediction& said = shown[i].prediction;
     const std::string label = name_in(classes, said.label);
-    const std::vector<std::string> lines{
-        fmt::format("is {}", label), fmt::format("said {}", name_in(classes, said.predicted)),
-        fmt::format("p of its class {:.0f} %", 100 * std::exp(-said.loss))};
+    const std::vector<std::string> lines{fmt::format("is {}", label),
+                                         fmt::format("said {}", name_in(classes, said.predicted)),
+                                         fmt::format("p of its class {:.0f} %", 100 * std::exp(-said.loss))};
     const Picture picture = unnormalised(images[static_cast<std::int64_t>(i)], source.transform.scale());
     summary.picture(fmt::format("judged images/{} {}", label, said.id),
                     with_caption(picture, lines, said.predicted == said.label ? green : red));

@@ -87,8 +87,8 @@ void require_same_trained(const std::map<std::string, std::int64_t>& kept,
 
 }  // namespace
 
-RunKeeper::RunKeeper(std::optional<RunFolder> folder, const RunConfig& config, WeightsOrigin origin,
-                     ChannelScale scale, Communicator& control)
+RunKeeper::RunKeeper(std::optional<RunFolder> folder, const RunConfig& config, WeightsOrigin origin, ChannelScale scale,
+                     Communicator& control)
     : folder_(std::move(folder)),
       config_(config.checkpoint),
       origin_(std::move(origin)),

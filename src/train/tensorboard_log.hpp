@@ -3,9 +3,9 @@
 // Numbers are taken from the lines of log.jsonl as they are written, so that both say the same: "step/…", "epoch/…",
 // "judged/…"; the config as text; options and deciding metric for the HParams tab. Weights and gradients of what is
 // trained come as histograms after an epoch, judged images when the model is the best so far. Everything is rank 0's,
-// which holds the same weights and summed gradients as all: nothing is exchanged. Cost: a write of some hundred bytes for
-// each line; for histograms one pass over the trained weights and gradients (copied from a GPU one tensor at a time); for
-// images their reading and PNG. Internal to src/train. Errors: those of writing, which end the run.
+// which holds the same weights and summed gradients as all: nothing is exchanged. Cost: a write of some hundred bytes
+// for each line; for histograms one pass over the trained weights and gradients (copied from a GPU one tensor at a
+// time); for images their reading and PNG. Internal to src/train. Errors: those of writing, which end the run.
 #pragma once
 #include <optional>
 #include <vector>

@@ -14,7 +14,7 @@ namespace {
 using testing::TemporaryFolder;
 
 RunFolder make_run(const std::filesystem::path& folder) {
-  RunRecord record{"/data/set", "0123", {"a", "b"}, {8, 8, 3}, 6, 8, {1, 1, 1}, {1, 1, 1}, 2, 1, "cpu", {}};
+  RunRecord record{"/data/set", "0123", {"a", "b"}, {8, 8, 3}, 6, 8, {1, 1, 1}, {1, 1, 1}, 2, 1, "cpu", {}, {}};
   record.network = {"resnet18", 1000, 400, 2400, {"conv1.weight"}};
   return RunFolder::create(folder, Options::from_values(Command::train, {{"data", "d"}}), record);
 }

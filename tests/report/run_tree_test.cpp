@@ -38,15 +38,13 @@ class Runs : public ::testing::Test {
   }
 
   static std::string judged(int epoch, double accuracy, int samples = 400, bool best = true) {
-    return nlohmann::json{{"event", "epoch"},        {"epoch", epoch},           {"step", 10 * epoch},
+    return nlohmann::json{{"event", "epoch"},          {"epoch", epoch},          {"step", 10 * epoch},
                           {"eval_accuracy", accuracy}, {"eval_samples", samples}, {"best", best}}
                .dump() +
            "\n";
   }
   static std::string started() { return "{\"event\":\"started\",\"step\":0,\"metric\":\"accuracy\"}\n"; }
-  static std::string finished() {
-    return "{\"event\":\"finished\",\"step\":30,\"reason\":\"all epochs made\"}\n";
-  }
+  static std::string finished() { return "{\"event\":\"finished\",\"step\":30,\"reason\":\"all epochs made\"}\n"; }
 
   std::vector<RunOverview> read() const { return read_runs(folder_.path()); }
   TemporaryFolder folder_;
@@ -88,7 +86,8 @@ TEST_F(Runs, ChildrenStandBelowTheirParents) {
   const std::vector<RunOverview> runs = read();
   std::vector<std::pair<std::string, std::int64_t>> order;
   for (const RunOverview& run : runs) order.emplace_back(run.name, run.depth);
-  EXPECT_EQ(order, (std::vector<std::pair<std::string, std::int64_t>>{{"m", 0}, {"z", 0}, {"a", 1}, {"b", 1}, {"c", 2}}));
+  EXPECT_EQ(order,
+            (std::vector<std::pair<std::string, std::int64_t>>{{"m", 0}, {"z", 0}, {"a", 1}, {"b", 1}, {"c", 2}}));
   EXPECT_NEAR(runs[2].gain->value, -0.1, 1e-12);
   EXPECT_EQ(runs[2].gain->significant, true) << "worse by more than chance";
   EXPECT_NEAR(runs[3].gain->value, 0.3, 1e-12);
@@ -138,7 +137,9 @@ TEST_F(Runs, LikeIsComparedWithLikeAlone) {
 
 TEST_F(Runs, ALowerLossIsAGainWithoutAnInterval) {
   const auto log = [](double loss) {
-    return fmt::format("{{\"event\":\"started\",\"metric\":\"loss\"}}\n{{\"event\":\"epoch\",\"eval_loss\":{},\"best\":true}}\n", loss);
+    return fmt::format(
+        "{{\"event\":\"started\",\"metric\":\"loss\"}}\n{{\"event\":\"epoch\",\"eval_loss\":{},\"best\":true}}\n",
+        loss);
   };
   make("a", log(0.5), {}, {{"metric", "loss"}});
   make("b", log(0.25), child_of("a"), {{"metric", "loss"}});

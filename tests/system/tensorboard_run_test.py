@@ -226,7 +226,7 @@ class AcrossStarts(SystemTest):
 
     def test_what_earlier_starts_wrote_is_left_as_it_was(self):
         data = self.make_data(self.folder / "data", images=60)
-        run = self.make_run(data, self.folder / "run", "--max-steps", 2)
+        run = self.make_run(data, self.folder / "run", "--epochs", 4, "--max-steps", 2)
         before = {path.name: path.read_bytes() for path in run.iterdir() if "tfevents" in path.name}
         time.sleep(0.01)
         self.done("train", "--resume", run, "--max-steps", 4)

@@ -13,7 +13,8 @@ Prediction said(std::int64_t id, std::int64_t label, std::int64_t predicted, dou
 }
 
 TEST(JudgedPictures, WrongOnesFirstThenThoseFarthestFromTheirClass) {
-  const std::vector<Prediction> predictions{said(1, 0, 0, 0.1), said(2, 1, 1, 0.6), said(3, 2, 0, 2.0), said(4, 3, 1, 5.0)};
+  const std::vector<Prediction> predictions{said(1, 0, 0, 0.1), said(2, 1, 1, 0.6), said(3, 2, 0, 2.0),
+                                            said(4, 3, 1, 5.0)};
   EXPECT_EQ(choose_pictures(predictions, 4), (Ids{4, 3, 2, 1}));
   EXPECT_EQ(choose_pictures(predictions, 1), (Ids{4}));
   EXPECT_EQ(choose_pictures(predictions, 0), Ids());

@@ -1,13 +1,13 @@
 // The runs below a folder as a family: who refined whom, what was changed, and what it brought.
 //
-// Everything is read from the run folders (config.ini, run.json, log.jsonl, predictions.h5); nothing is written. A folder
-// that is meant as a run but cannot be read is listed with the reason. A parent is the folder that run.json names, or the
-// one that lies to the child now as it lay then: families may be moved together. Gains are differences of the deciding
-// metric on the split that judged the epochs, where both runs were judged by the same metric on the same data. Of
-// accuracy it is said whether it is more than chance: by McNemar's test and a paired bootstrap on the best weights'
-// predictions of that split (lockstep evaluate --split …) where both runs have kept them; else by the interval of a
-// difference of two shares (Newcombe, 1998, method 10) as if the samples were other ones, which is wider than the truth.
-// One thread. Errors: the folder itself cannot be read.
+// Everything is read from the run folders (config.ini, run.json, log.jsonl, predictions.h5); nothing is written. A
+// folder that is meant as a run but cannot be read is listed with the reason. A parent is the folder that run.json
+// names, or the one that lies to the child now as it lay then: families may be moved together. Gains are differences of
+// the deciding metric on the split that judged the epochs, where both runs were judged by the same metric on the same
+// data. Of accuracy it is said whether it is more than chance: by McNemar's test and a paired bootstrap on the best
+// weights' predictions of that split (lockstep evaluate --split …) where both runs have kept them; else by the interval
+// of a difference of two shares (Newcombe, 1998, method 10) as if the samples were other ones, which is wider than the
+// truth. One thread. Errors: the folder itself cannot be read.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -23,10 +23,10 @@ enum class RunState { damaged, unfinished, stopped, failed, finished };
 
 /// What a child brought against its parent.
 struct Gain {
-  double value = 0;                         ///< positive: better, also of a loss
-  std::optional<double> low, high;          ///< 95 % interval of it
-  std::optional<double> p;                  ///< of McNemar's test
-  std::int64_t samples = 0;                 ///< it rests on; 0: nobody says
+  double value = 0;                 ///< positive: better, also of a loss
+  std::optional<double> low, high;  ///< 95 % interval of it
+  std::optional<double> p;          ///< of McNemar's test
+  std::int64_t samples = 0;         ///< it rests on; 0: nobody says
   /// More than chance: p below 0.05, or where there is none, an interval without 0. Nothing: not known.
   std::optional<bool> significant;
 };
@@ -56,7 +56,8 @@ std::vector<RunOverview> read_runs(const std::filesystem::path& folder);
 struct DifferenceInterval {
   double low = 0, high = 0;
 };
-DifferenceInterval difference_interval(double before, std::int64_t before_samples, double now, std::int64_t now_samples);
+DifferenceInterval difference_interval(double before, std::int64_t before_samples, double now,
+                                       std::int64_t now_samples);
 
 /// A table for a person: a line for each run, children set in below their parents, with what they changed.
 std::string runs_table(const std::vector<RunOverview>& runs);
