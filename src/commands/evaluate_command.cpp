@@ -20,12 +20,13 @@
 namespace lockstep {
 namespace {
 
-/// What was judged, as metrics.json keeps it: a score on other data, or of averaged views, must not take the place of
-/// the plain one.
+/// What was judged, as metrics.json and predictions.h5 keep it: a score on other data, of averaged views or of the last
+/// weights must not take the place of the plain one.
 std::string judged_name(const std::string& split, const RunData& data, const Options& options) {
   std::string name = split;
   if (!data.same) name += " of " + std::filesystem::absolute(data.folder).lexically_normal().string();
   if (flips_of(options) != TestTimeFlips::none) name += ", test-time flips " + options.text("test-time-flips");
+  if (options.text("weights") != "best") name += fmt::format(", {} weights", options.text("weights"));
   return name;
 }
 
@@ -82,14 +83,21 @@ std::optional<SplitPredictions> fitted_predictions(const Committee& committee, c
 std::optional<Rival> rival_of(const Committee& committee, const Task& task) {
   if (!task.options.has("against")) return std::nullopt;
   Rival rival = open_rival(task.options.path("against"));
-  require_same_data(committee.classes(), task.data.manifest.digest(), rival.kept,
-                    judged_name(task.options.text("split"), task.data, task.options), rival.file);
-  require_present_weights(rival, judged_name(task.options.text("split"), task.data, task.options));
+  const DataSplit split(task.data.folder, task.data.manifest, task.options.text("split"));
+  SplitPredictions to_judge;
+  to_judge.split = judged_name(split.name(), task.data, task.options);
+  to_judge.data_digest = task.data.manifest.digest();
+  for (const std::int64_t position : split.positions_by_id()) {
+    if (split.label(position) < 0) continue;
+    to_judge.ids.push_back(split.id(position));
+    to_judge.labels.push_back(split.label(position));
+  }
+  said_by(rival, to_judge, committee.classes());
   return rival;
 }
 
-void keep(const RunFolder& run, const Committee& committee, SplitPredictions predictions, const Log& log) {
-  const std::string why = keep_predictions(run.predictions(), committee.classes(), std::move(predictions));
+void keep(const RunFolder& run, const Committee& committee, const SplitPredictions& predictions, const Log& log) {
+  const std::string why = keep_predictions(run.predictions(), committee.classes(), predictions);
   if (!why.empty())
     log.info(fmt::format("note: {} is now {}, and begun anew: {}", run.predictions().filename().string(),
                          set_aside(run.predictions()).filename().string(), why));
@@ -105,9 +113,8 @@ void report_run(Evaluation evaluation, std::optional<SplitPredictions> calibrati
                                                    calibration ? &*calibration : nullptr, rival ? &*rival : nullptr});
   const Judged judged{predictions.split, predictions.weights};
   const bool keeps = task.options.flag("keep-predictions");
-  if (keeps) keep(run, committee, std::move(predictions), task.log);
-  if (keeps && calibration && calibration->split != judged.split)
-    keep(run, committee, std::move(*calibration), task.log);
+  if (keeps) keep(run, committee, predictions, task.log);
+  if (keeps && calibration && calibration->split != judged.split) keep(run, committee, *calibration, task.log);
   const std::string before = std::filesystem::exists(run.metrics()) ? read_file(run.metrics()) : std::string();
   write_file_atomically(run.metrics(),
                         metrics_json(verdict.metrics, committee.classes(), judged, before, against_json(verdict)));

@@ -31,7 +31,7 @@ ComparedPredictions compared_with_labels(const std::filesystem::path& prediction
 Verdict verdict_on_table(const ComparedPredictions& compared, const Options& options) {
   const MetricSettings settings = metric_settings(options);
   options.reject_unused("bins", compared.samples.scored(), "columns of probabilities");
-  Verdict verdict{full_metrics(compared.samples, compared.classes, settings), {}, {}};
+  Verdict verdict{full_metrics(compared.samples, compared.classes, settings), {}, {}, {}};
   if (!options.has("against")) return verdict;
   if (const std::filesystem::path against = options.path("against");
       std::filesystem::is_directory(against) || is_kept_predictions(against))

@@ -9,6 +9,7 @@
 
 #include "lockstep/core/digest.hpp"
 #include "lockstep/core/error.hpp"
+#include "lockstep/evaluate/counterpart.hpp"
 #include "lockstep/record/run_folder.hpp"
 
 namespace lockstep {
@@ -35,11 +36,11 @@ std::filesystem::path weights_file(const std::filesystem::path& run, const std::
   return weights == "last" ? folder.last_weights() : folder.best_weights();
 }
 
-void require_present_weights(const Rival& rival, const std::string& split) {
-  if (rival.run.empty()) return;
-  const SplitPredictions& kept = rival.kept.split(split, rival.file);
-  if (file_digest(weights_file(rival.run, kept.weights)) == kept.weights_digest) return;
-  throw Error(fmt::format("the run's {} weights are others than when it was judged on '{}'", kept.weights, split),
+const SplitPredictions& said_by(const Rival& rival, const SplitPredictions& predictions,
+                                const std::vector<std::string>& classes) {
+  const SplitPredictions& kept = counterpart(predictions, classes, rival.kept, rival.file);
+  if (rival.run.empty() || file_digest(weights_file(rival.run, kept.weights)) == kept.weights_digest) return kept;
+  throw Error(fmt::format("the run's {} weights are others than when it was judged on '{}'", kept.weights, kept.split),
               rival.file.string(), "judge it again: lockstep evaluate --run " + rival.name);
 }
 
@@ -60,12 +61,9 @@ Rival open_rival(const std::filesystem::path& against) {
 }
 
 Verdict verdict_on(const SplitPredictions& predictions, const VerdictInput& with) {
-  if (with.rival != nullptr) {
-    require_same_samples(predictions, with.classes, with.rival->kept, with.rival->file);
-    require_present_weights(*with.rival, predictions.split);
-  }
+  const SplitPredictions* other = with.rival == nullptr ? nullptr : &said_by(*with.rival, predictions, with.classes);
   const JudgedSamples samples = predictions.judged();
-  Verdict verdict{full_metrics(samples, with.classes, with.settings), {}, {}};
+  Verdict verdict{full_metrics(samples, with.classes, with.settings), {}, {}, {}};
   if (const SplitPredictions* fitted = with.calibration) {
     verdict.metrics.rescaled =
         rescale(samples, predictions.scores, fitted->split, fitted->scores, fitted->labels, with.settings.bins);
@@ -73,10 +71,13 @@ Verdict verdict_on(const SplitPredictions& predictions, const VerdictInput& with
       verdict.metrics.notes.push_back(
           fmt::format("the temperature was fitted on {} of the samples that are judged: it flatters itself", both));
   }
-  if (with.rival != nullptr) {
+  if (other != nullptr) {
     verdict.rival = with.rival->name;
-    verdict.against = compare_paired(samples, with.rival->kept.split(predictions.split, with.rival->file).judged(),
-                                     with.settings.bootstrap);
+    verdict.rival_split = other->split;
+    verdict.against = compare_paired(samples, other->judged(), with.settings.bootstrap);
+    if (other->split != predictions.split)
+      verdict.metrics.notes.push_back(
+          fmt::format("compared with what {} says of the same samples as '{}'", with.rival->name, other->split));
   }
   return verdict;
 }
@@ -90,9 +91,10 @@ std::string verdict_text(const Verdict& verdict, const std::vector<std::string>&
 std::string against_json(const Verdict& verdict) {
   if (!verdict.against) return "";
   const PairedComparison& found = *verdict.against;
-  nlohmann::ordered_json json{{"name", verdict.rival},
-                              {"accuracy", found.other_accuracy},
-                              {"difference", found.accuracy - found.other_accuracy}};
+  nlohmann::ordered_json json{{"name", verdict.rival}};
+  if (!verdict.rival_split.empty()) json["split"] = verdict.rival_split;
+  json.update(nlohmann::ordered_json{{"accuracy", found.other_accuracy},
+                                     {"difference", found.accuracy - found.other_accuracy}});
   if (found.difference) json["interval"] = {found.difference->low, found.difference->high};
   json["both_right"] = found.both_right;
   json["only_this_right"] = found.test.only_first;

@@ -30,8 +30,9 @@ struct Rival {
 /// The file of a run's weights, "best" or "last".
 std::filesystem::path weights_file(const std::filesystem::path& run, const std::string& weights);
 
-/// Errors: the rival is a run whose weights are others than when it was judged on `split`.
-void require_present_weights(const Rival& rival, const std::string& split);
+/// What the rival said of the same samples. Errors: it is a run whose weights have been others then.
+const SplitPredictions& said_by(const Rival& rival, const SplitPredictions& predictions,
+                                const std::vector<std::string>& classes);
 
 /// Reads a run's predictions.h5, or the file itself.
 Rival open_rival(const std::filesystem::path& against);
@@ -47,7 +48,8 @@ struct VerdictInput {
 struct Verdict {
   Metrics metrics;
   std::optional<PairedComparison> against;
-  std::string rival;  ///< how it is called
+  std::string rival;        ///< how it is called
+  std::string rival_split;  ///< as what its predictions are kept
 };
 
 Verdict verdict_on(const SplitPredictions& predictions, const VerdictInput& with);

@@ -16,14 +16,16 @@ std::int64_t points_of_class(std::int64_t classes) {
 }
 
 void add_micro(Metrics& metrics, const JudgedSamples& samples) {
-  std::vector<std::pair<double, bool>> scored;
-  scored.reserve(samples.probabilities.size());
-  for (std::size_t i = 0; i < samples.predictions.size(); ++i) {
+  const std::size_t count = samples.predictions.size();
+  std::vector<double> positives, negatives;
+  positives.reserve(count);
+  negatives.reserve(samples.probabilities.size() - count);
+  for (std::size_t i = 0; i < count; ++i) {
     const std::span<const double> row = samples.row(i);
     for (std::size_t c = 0; c < row.size(); ++c)
-      scored.emplace_back(row[c], std::cmp_equal(samples.predictions[i].label, c));
+      (std::cmp_equal(samples.predictions[i].label, c) ? positives : negatives).push_back(row[c]);
   }
-  const Ranking ranking(std::move(scored));
+  const Ranking ranking(std::move(positives), std::move(negatives));
   metrics.micro.auc = ranking.auc();
   metrics.micro.average_precision = ranking.average_precision();
   metrics.micro_curves = {ranking.roc(curve_points), ranking.precision_recall(curve_points)};

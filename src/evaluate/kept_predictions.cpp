@@ -14,6 +14,7 @@
 #include "lockstep/core/hdf5.hpp"
 #include "lockstep/core/partial_file.hpp"
 #include "lockstep/core/text.hpp"
+#include "lockstep/evaluate/counterpart.hpp"
 
 namespace lockstep {
 namespace {
@@ -140,35 +141,76 @@ SplitPredictions read_split(const hdf5::File& file, const std::string& name, con
               evaluate_again);
 }
 
-KeptPredictions read_file_of(const fs::path& path) {
-  const hdf5::File file = hdf5::File::open(path);
-  if (const std::int32_t version = file.read_attribute("format_version"); version != KeptPredictions::format_version) {
+/// A file whose splits are not read yet.
+struct OpenedFile {
+  hdf5::File file;
+  std::vector<std::string> classes, splits;
+};
+
+OpenedFile open_file(const fs::path& path) {
+  OpenedFile opened{hdf5::File::open(path), {}, {}};
+  if (const std::int32_t version = opened.file.read_attribute("format_version");
+      version != KeptPredictions::format_version) {
     throw Error(fmt::format("predictions of format version {}, this program reads {}", version,
                             KeptPredictions::format_version),
                 path.string(), evaluate_again);
   }
-  KeptPredictions predictions;
-  predictions.classes = read_texts(file, "classes");
-  if (predictions.classes.empty()) throw Error("no classes", path.string(), evaluate_again);
-  const std::vector<std::string> names = read_texts(file, "splits");
-  if (std::set<std::string>(names.begin(), names.end()).size() != names.size())
+  opened.classes = read_texts(opened.file, "classes");
+  if (opened.classes.empty()) throw Error("no classes", path.string(), evaluate_again);
+  opened.splits = read_texts(opened.file, "splits");
+  if (std::set<std::string>(opened.splits.begin(), opened.splits.end()).size() != opened.splits.size())
     throw Error("two splits of the same name", path.string(), evaluate_again);
-  for (const std::string& name : names)
-    predictions.splits.push_back(read_split(file, name, predictions.classes, path.string()));
+  return opened;
+}
+
+KeptPredictions read_file_of(const fs::path& path) {
+  OpenedFile opened = open_file(path);
+  KeptPredictions predictions{std::move(opened.classes), {}};
+  for (const std::string& name : opened.splits)
+    predictions.splits.push_back(read_split(opened.file, name, predictions.classes, path.string()));
   return predictions;
 }
 
-/// The first class that differs, as a clause; empty: none.
-std::string class_difference(const std::vector<std::string>& ours, const std::vector<std::string>& others) {
-  if (ours == others) return "";
-  if (ours.size() != others.size()) return fmt::format("{} classes there, {} here", others.size(), ours.size());
-  const auto [mine, theirs] = std::ranges::mismatch(ours, others);
-  return fmt::format("class {} is '{}' there, '{}' here", mine - ours.begin(), *theirs, *mine);
+/// Everything but the splits themselves.
+hdf5::File begin_file(const fs::path& partial, const fs::path& path, const std::vector<std::string>& classes,
+                      const std::vector<std::string>& splits) {
+  hdf5::File file = hdf5::File::create(partial, path.string());
+  file.write_attribute("format_version", KeptPredictions::format_version);
+  file.write("classes", pointers(classes));
+  file.write("splits", pointers(splits));
+  return file;
 }
 
-[[noreturn]] void fail_others(const std::string& what, const fs::path& file) {
-  throw Error("predictions of other samples: " + what, file.string(),
-              "compare runs that were judged on the same split of the same data set");
+/// What `read` gives; nothing, and why, where it cannot be read.
+template <typename Read>
+auto unless_damaged(const Read& read, std::string& why) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const Error& error) {
+    why = error.message();
+    return std::nullopt;
+  }
+}
+
+/// Writes the file anew with `split` in its place, one split of `before` after the other. Whether all could be read;
+/// else `why` not, and nothing is written.
+bool write_among(const fs::path& path, const OpenedFile& before, const SplitPredictions& split, std::string& why) {
+  std::vector<std::string> names = before.splits;
+  if (std::ranges::find(names, split.split) == names.end()) names.push_back(split.split);
+  PartialFile partial(path);
+  hdf5::File file = begin_file(partial.path(), path, before.classes, names);
+  for (const std::string& name : names) {
+    if (name == split.split) {
+      write_split(file, split, before.classes);
+      continue;
+    }
+    const auto kept = unless_damaged([&] { return read_split(before.file, name, before.classes, path.string()); }, why);
+    if (!kept) return false;
+    write_split(file, *kept, before.classes);
+  }
+  file.close();
+  partial.publish();
+  return true;
 }
 
 }  // namespace
@@ -206,13 +248,10 @@ bool is_kept_predictions(const fs::path& file) {
 }
 
 void write_predictions(const fs::path& path, const KeptPredictions& predictions) {
-  PartialFile partial(path);
-  hdf5::File file = hdf5::File::create(partial.path(), path.string());
-  file.write_attribute("format_version", KeptPredictions::format_version);
   std::vector<std::string> names;
   for (const SplitPredictions& split : predictions.splits) names.push_back(split.split);
-  file.write("classes", pointers(predictions.classes));
-  file.write("splits", pointers(names));
+  PartialFile partial(path);
+  hdf5::File file = begin_file(partial.path(), path, predictions.classes, names);
   for (const SplitPredictions& split : predictions.splits) write_split(file, split, predictions.classes);
   file.close();
   partial.publish();
@@ -230,51 +269,17 @@ KeptPredictions read_predictions(const fs::path& file) {
 
 fs::path set_aside(const fs::path& file) { return file.string() + ".old"; }
 
-std::string keep_predictions(const fs::path& file, const std::vector<std::string>& classes, SplitPredictions split) {
-  KeptPredictions kept{classes, {}};
+std::string keep_predictions(const fs::path& file, const std::vector<std::string>& classes,
+                             const SplitPredictions& split) {
   std::string why;
   if (fs::exists(file)) {
-    try {
-      KeptPredictions before = read_predictions(file);
-      why = class_difference(classes, before.classes);
-      if (why.empty()) kept = std::move(before);
-    } catch (const Error& error) {
-      why = error.message();
-    }
+    const auto before = unless_damaged([&] { return open_file(file); }, why);
+    if (before) why = difference_of_classes(classes, before->classes);
+    if (why.empty() && write_among(file, *before, split, why)) return "";
+    fs::rename(file, set_aside(file));  // another program may still read it
   }
-  if (!why.empty()) fs::rename(file, set_aside(file));  // another program may still read it
-  const auto same = std::ranges::find(kept.splits, split.split, &SplitPredictions::split);
-  if (same == kept.splits.end())
-    kept.splits.push_back(std::move(split));
-  else
-    *same = std::move(split);
-  write_predictions(file, kept);
+  write_predictions(file, {classes, {split}});
   return why;
-}
-
-void require_same_data(const std::vector<std::string>& our_classes, const std::string& our_digest,
-                       const KeptPredictions& others, std::string_view split, const fs::path& file) {
-  const SplitPredictions& theirs = others.split(split, file);
-  if (const std::string difference = class_difference(our_classes, others.classes); !difference.empty())
-    fail_others(difference, file);
-  if (theirs.data_digest != our_digest)
-    fail_others(fmt::format("they are of the data set of digest {}, these of {}", theirs.data_digest, our_digest),
-                file);
-}
-
-void require_same_samples(const SplitPredictions& ours, const std::vector<std::string>& our_classes,
-                          const KeptPredictions& others, const fs::path& file) {
-  require_same_data(our_classes, ours.data_digest, others, ours.split, file);
-  const SplitPredictions& theirs = others.split(ours.split, file);
-  if (ours.ids.size() != theirs.ids.size())
-    fail_others(fmt::format("{} there, {} here", theirs.ids.size(), ours.ids.size()), file);
-  for (std::size_t i = 0; i < ours.ids.size(); ++i) {
-    if (ours.ids[i] != theirs.ids[i])
-      fail_others(fmt::format("id {} there where it is {} here", theirs.ids[i], ours.ids[i]), file);
-    if (ours.labels[i] != theirs.labels[i])
-      fail_others(fmt::format("sample {} has label {} there, {} here", ours.ids[i], theirs.labels[i], ours.labels[i]),
-                  file);
-  }
 }
 
 }  // namespace lockstep

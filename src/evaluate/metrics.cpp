@@ -25,12 +25,19 @@ void set_class_figures(Metrics& metrics, const ClassCounts& counts) {
   metrics.micro = {metrics.accuracy, metrics.accuracy, metrics.accuracy, {}, {}};  // one label, one prediction each
 }
 
-Ranking ranking_of_class(const JudgedSamples& samples, std::size_t number) {
-  std::vector<std::pair<double, bool>> scored;
-  scored.reserve(samples.predictions.size());
-  for (std::size_t i = 0; i < samples.predictions.size(); ++i)
-    scored.emplace_back(samples.row(i)[number], std::cmp_equal(samples.predictions[i].label, number));
-  return Ranking(std::move(scored));
+/// Of neighbouring classes: their columns of the table are read in one go.
+std::vector<Ranking> rankings_of_classes(const JudgedSamples& samples, std::size_t first, std::size_t count) {
+  std::vector<std::vector<double>> positives(count), negatives(count);
+  for (std::size_t i = 0; i < samples.predictions.size(); ++i) {
+    const auto columns = samples.row(i).subspan(first, count);
+    for (std::size_t c = 0; c < count; ++c) {
+      const bool positive = std::cmp_equal(samples.predictions[i].label, first + c);
+      (positive ? positives : negatives)[c].push_back(columns[c]);
+    }
+  }
+  std::vector<Ranking> rankings;
+  for (std::size_t c = 0; c < count; ++c) rankings.emplace_back(std::move(positives[c]), std::move(negatives[c]));
+  return rankings;
 }
 
 /// Means of `area` over the classes that have it: plain, and weighted by their samples.
@@ -110,14 +117,19 @@ Metrics compute_metrics(std::span<const Prediction> predictions, std::int64_t cl
 void rank_classes(Metrics& metrics, const JudgedSamples& samples, std::int64_t most_points) {
   metrics.ranked = true;
   MeanRoc mean;
-  for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
-    const Ranking ranking = ranking_of_class(samples, c);
-    metrics.classes[c].auc = ranking.auc();
-    metrics.classes[c].average_precision = ranking.average_precision();
-    if (most_points == 0) continue;
-    const Curve roc = ranking.roc();
-    if (metrics.classes[c].auc) mean.add(roc);
-    metrics.curves.push_back({thinned(roc, most_points), ranking.precision_recall(most_points)});
+  constexpr std::size_t at_once = 8;  // doubles of a cache line
+  const std::size_t classes = metrics.classes.size();
+  for (std::size_t first = 0; first < classes; first += at_once) {
+    std::size_t c = first;
+    for (const Ranking& ranking : rankings_of_classes(samples, first, std::min(at_once, classes - first))) {
+      ClassMetrics& of_class = metrics.classes[c++];
+      of_class.auc = ranking.auc();
+      of_class.average_precision = ranking.average_precision();
+      if (most_points == 0) continue;
+      const Curve roc = ranking.roc();
+      if (of_class.auc) mean.add(roc);
+      metrics.curves.push_back({thinned(roc, most_points), ranking.precision_recall(most_points)});
+    }
   }
   metrics.macro_roc = mean.curve();
   set_means(metrics, &ClassMetrics::auc, &Averages::auc);

@@ -2,16 +2,65 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 namespace lockstep {
 namespace {
 
 double number(std::int64_t count) { return static_cast<double>(count); }
 
-void add(Curve& curve, double x, double y, double threshold) {
-  curve.x.push_back(x);
-  curve.y.push_back(y);
-  curve.thresholds.push_back(threshold);
+/// Samples of a score or above.
+struct Step {
+  double score = 0;
+  std::int64_t positives = 0, negatives = 0;
+};
+
+/// Calls `take` with each distinct score, the largest first. `positives`, `negatives`: falling.
+template <typename Take>
+void for_each_step(const std::vector<double>& positives, const std::vector<double>& negatives, const Take& take) {
+  std::size_t p = 0, n = 0;
+  while (p < positives.size() || n < negatives.size()) {
+    const bool positive = n == negatives.size() || (p < positives.size() && positives[p] >= negatives[n]);
+    const double score = positive ? positives[p] : negatives[n];
+    while (p < positives.size() && positives[p] == score) ++p;
+    while (n < negatives.size() && negatives[n] == score) ++n;
+    take(Step{score, static_cast<std::int64_t>(p), static_cast<std::int64_t>(n)});
+  }
+}
+
+/// Whether `b` lies on the line from `a` to `c`.
+bool straight(const Step& a, const Step& b, const Step& c) {
+  return (b.positives - a.positives) * (c.negatives - b.negatives) ==
+         (c.positives - b.positives) * (b.negatives - a.negatives);
+}
+
+/// At most `most` points of the curve that `walk` tells, point after point, as often as it is asked: the ends, and
+/// points that follow the last one kept at an equal share of the whole way, measured along both axes.
+template <typename Walk>
+Curve thinned_walk(const Walk& walk, std::int64_t most) {
+  std::int64_t count = 0;
+  double whole = 0, x_before = 0, y_before = 0;
+  walk([&](double x, double y, double) {
+    if (count++ > 0) whole += std::abs(x - x_before) + std::abs(y - y_before);
+    x_before = x;
+    y_before = y;
+  });
+  Curve kept;
+  std::int64_t number_of_point = 0;
+  double way = 0, next = 0;
+  walk([&](double x, double y, double threshold) {
+    if (number_of_point++ > 0) way += std::abs(x - x_before) + std::abs(y - y_before);
+    x_before = x;
+    y_before = y;
+    const bool has_room = std::cmp_less(kept.x.size(), most - 1);
+    if (count > most && number_of_point < count && (way < next || !has_room)) return;
+    kept.x.push_back(x);
+    kept.y.push_back(y);
+    kept.thresholds.push_back(threshold);
+    next = way + whole / number(most - 1);
+  });
+  return kept;
 }
 
 /// Its y at x; `x` rises from call to call, `at` is where the last one was found.
@@ -24,43 +73,28 @@ double height(const Curve& curve, double x, std::size_t& at) {
 
 }  // namespace
 
-/// The ends, and points that follow the last one kept at an equal share of the whole way, measured along both axes.
 Curve thinned(const Curve& curve, std::int64_t most) {
-  const std::size_t count = curve.x.size();
-  if (std::cmp_less_equal(count, most)) return curve;
-  std::vector<double> way(count);
-  for (std::size_t i = 1; i < count; ++i)
-    way[i] = way[i - 1] + std::abs(curve.x[i] - curve.x[i - 1]) + std::abs(curve.y[i] - curve.y[i - 1]);
-  Curve kept;
-  double next = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (i + 1 < count && (way[i] < next || std::cmp_greater_equal(kept.x.size(), most - 1))) continue;
-    add(kept, curve.x[i], curve.y[i], curve.thresholds[i]);
-    next = way[i] + way.back() / number(most - 1);
-  }
-  return kept;
+  const auto walk = [&](const auto& take) {
+    for (std::size_t i = 0; i < curve.x.size(); ++i) take(curve.x[i], curve.y[i], curve.thresholds[i]);
+  };
+  return thinned_walk(walk, most);
 }
 
-Ranking::Ranking(std::vector<std::pair<double, bool>> scored) {
-  std::ranges::sort(scored, [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::int64_t positives = 0, negatives = 0;
-  for (const auto& [score, positive] : scored) {
-    ++(positive ? positives : negatives);
-    if (steps_.empty() || steps_.back().score != score) steps_.push_back({score, 0, 0});
-    steps_.back().positives = positives;
-    steps_.back().negatives = negatives;
-  }
+Ranking::Ranking(std::vector<double> positives, std::vector<double> negatives)
+    : positives_(std::move(positives)), negatives_(std::move(negatives)) {
+  std::ranges::sort(positives_, std::greater());
+  std::ranges::sort(negatives_, std::greater());
 }
 
 std::optional<double> Ranking::auc() const {
   if (positives() == 0 || negatives() == 0) return std::nullopt;
   std::uint64_t twice = 0;  // the area, in units of one positive by one negative
   Step last;
-  for (const Step& step : steps_) {
+  for_each_step(positives_, negatives_, [&](const Step& step) {
     twice += static_cast<std::uint64_t>(step.negatives - last.negatives) *
              static_cast<std::uint64_t>(step.positives + last.positives);
     last = step;
-  }
+  });
   return static_cast<double>(twice) / (2 * number(positives()) * number(negatives()));
 }
 
@@ -68,43 +102,48 @@ std::optional<double> Ranking::average_precision() const {
   if (positives() == 0) return std::nullopt;
   double sum = 0;
   std::int64_t before = 0;
-  for (const Step& step : steps_) {
+  for_each_step(positives_, negatives_, [&](const Step& step) {
     sum += number(step.positives - before) / number(positives()) * number(step.positives) /
            number(step.positives + step.negatives);
     before = step.positives;
-  }
+  });
   return sum;
 }
 
 Curve Ranking::roc(std::int64_t most) const {
-  Curve curve;
-  if (positives() == 0 || negatives() == 0) return curve;
-  add(curve, 0, 0, std::numeric_limits<double>::infinity());
-  Step last;  // the point that was kept last
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const Step& step = steps_[i];
-    if (i + 1 < steps_.size()) {
-      const Step& next = steps_[i + 1];
-      const bool straight = (step.positives - last.positives) * (next.negatives - step.negatives) ==
-                            (next.positives - step.positives) * (step.negatives - last.negatives);
-      if (straight) continue;
-    }
-    add(curve, number(step.negatives) / number(negatives()), number(step.positives) / number(positives()), step.score);
-    last = step;
-  }
-  return thinned(curve, most);
+  if (positives() == 0 || negatives() == 0) return {};
+  const auto walk = [&](const auto& take) {
+    const auto take_step = [&](const Step& step) {
+      take(number(step.negatives) / number(negatives()), number(step.positives) / number(positives()), step.score);
+    };
+    Step last;  // the point that was taken last
+    std::optional<Step> held;
+    take(0.0, 0.0, std::numeric_limits<double>::infinity());
+    for_each_step(positives_, negatives_, [&](const Step& step) {
+      if (held && !straight(last, *held, step)) {
+        take_step(*held);
+        last = *held;
+      }
+      held = step;
+    });
+    take_step(*held);
+  };
+  return thinned_walk(walk, most);
 }
 
 Curve Ranking::precision_recall(std::int64_t most) const {
-  Curve curve;
-  if (positives() == 0) return curve;
-  add(curve, 0, 1, std::numeric_limits<double>::infinity());
-  for (const Step& step : steps_) {
-    add(curve, number(step.positives) / number(positives()),
-        number(step.positives) / number(step.positives + step.negatives), step.score);
-    if (step.positives == positives()) break;  // from here on precision falls at a recall of 1
-  }
-  return thinned(curve, most);
+  if (positives() == 0) return {};
+  const auto walk = [&](const auto& take) {
+    bool complete = false;  // from here on precision falls at a recall of 1
+    take(0.0, 1.0, std::numeric_limits<double>::infinity());
+    for_each_step(positives_, negatives_, [&](const Step& step) {
+      if (complete) return;
+      take(number(step.positives) / number(positives()),
+           number(step.positives) / number(step.positives + step.negatives), step.score);
+      complete = step.positives == positives();
+    });
+  };
+  return thinned_walk(walk, most);
 }
 
 void MeanRoc::add(const Curve& curve) {

@@ -46,11 +46,26 @@ std::vector<std::size_t> order_by_id(const std::vector<Prediction>& predictions)
   return order;
 }
 
+/// Those of labelled samples.
+at::Tensor labelled_rows(const ScoredBlock& block) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < block.labels.size(); ++i) {
+    if (block.labels[i] >= 0) rows.push_back(static_cast<std::int64_t>(i));
+  }
+  if (rows.size() == block.labels.size()) return block.scores;
+  return block.scores.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong));
+}
+
 template <typename Score>
-void append_row(std::vector<double>& scores, const ScoredBlock& block, std::size_t i) {
-  const auto classes = static_cast<std::size_t>(block.scores.size(1));
-  const Score* row = block.scores.const_data_ptr<Score>() + i * classes;
-  scores.insert(scores.end(), row, row + classes);
+std::vector<double> in_order(const at::Tensor& scores, const std::vector<std::size_t>& order) {
+  const auto classes = static_cast<std::size_t>(scores.size(1));
+  std::vector<double> ordered;
+  ordered.reserve(order.size() * classes);
+  for (const std::size_t place : order) {
+    const Score* row = scores.const_data_ptr<Score>() + place * classes;
+    ordered.insert(ordered.end(), row, row + classes);
+  }
+  return ordered;
 }
 
 }  // namespace
@@ -58,30 +73,27 @@ void append_row(std::vector<double>& scores, const ScoredBlock& block, std::size
 void Tally::add(const ScoredBlock& block) {
   const bool combined = block.scores.scalar_type() == at::kDouble;
   const std::lock_guard lock(mutex_);
-  combined_ = combined_ || combined;
+  if (keep_ != KeepScores::nowhere) scores_.push_back(labelled_rows(block));
   for (std::size_t i = 0; i < block.ids.size(); ++i) {
     if (block.labels[i] < 0) continue;
     predictions_.push_back(combined ? predict_row<double>(block, i) : predict_row<float>(block, i));
-    if (keep_ == KeepScores::nowhere) continue;
-    combined ? append_row<double>(scores_, block, i) : append_row<float>(scores_, block, i);
   }
 }
 
-void Tally::gather_scores(Evaluation& into, const std::vector<std::size_t>& order, Communicator& communicator) const {
-  at::Tensor combined = at::full({1}, combined_ ? 1 : 0, at::kLong);  // a rank without a block does not know
+void Tally::gather_scores(Evaluation& into, const std::vector<std::size_t>& order, Communicator& communicator) {
+  // A rank without a block does not know whether scores are doubles.
+  at::Tensor combined = at::zeros({1}, at::kLong);
+  if (!scores_.empty() && scores_.front().scalar_type() == at::kDouble) combined.fill_(1);
   communicator.maximum(combined).wait();
   into.single_precision = combined.item<std::int64_t>() == 0;
-  const at::Tensor mine = at::tensor(at::ArrayRef<double>(scores_), at::kDouble)
-                              .view({-1, classes_})
-                              .to(into.single_precision ? at::kFloat : at::kDouble);
+  scores_.push_back(at::empty({0, classes_}, into.single_precision ? at::kFloat : at::kDouble));
+  at::Tensor mine = at::cat(scores_);
+  scores_.clear();
   const auto root = keep_ == KeepScores::on_first_rank ? std::optional(0) : std::nullopt;
-  const at::Tensor all = communicator.gather_unequal(mine, root).to(at::kDouble).contiguous();
+  const at::Tensor all = communicator.gather_unequal(mine, root);
+  mine.reset();
   if (all.size(0) == 0) return;
-  into.scores.reserve(static_cast<std::size_t>(all.numel()));
-  for (const std::size_t place : order) {
-    const double* row = all.const_data_ptr<double>() + place * static_cast<std::size_t>(classes_);
-    into.scores.insert(into.scores.end(), row, row + classes_);
-  }
+  into.scores = into.single_precision ? in_order<float>(all, order) : in_order<double>(all, order);
 }
 
 Evaluation Tally::finish(Communicator& communicator) {

@@ -2,6 +2,8 @@
 //
 // add() may be called by several threads at once; finish() by every rank together, once. Internal to src/evaluate.
 #pragma once
+#include <ATen/core/Tensor.h>
+
 #include <mutex>
 #include <vector>
 
@@ -18,14 +20,13 @@ class Tally {
   Evaluation finish(Communicator& communicator);
 
  private:
-  void gather_scores(Evaluation& into, const std::vector<std::size_t>& order, Communicator& communicator) const;
+  void gather_scores(Evaluation& into, const std::vector<std::size_t>& order, Communicator& communicator);
 
   std::int64_t classes_;
   KeepScores keep_;
   std::mutex mutex_;
   std::vector<Prediction> predictions_;
-  std::vector<double> scores_;  // in the order of predictions; empty unless they are kept
-  bool combined_ = false;       // some are doubles
+  std::vector<at::Tensor> scores_;  // blocks of [n, classes] in the order of predictions; none unless they are kept
 };
 
 }  // namespace lockstep

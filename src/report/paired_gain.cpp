@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "lockstep/core/error.hpp"
-#include "lockstep/evaluate/kept_predictions.hpp"
+#include "lockstep/evaluate/counterpart.hpp"
 #include "lockstep/evaluate/significance.hpp"
 
 namespace lockstep {
@@ -28,7 +28,7 @@ bool add_paired_test(Gain& gain, const RunOverview& child, const RunOverview& pa
     const KeptPredictions ours = read_predictions(ours_file), theirs = read_predictions(theirs_file);
     const SplitPredictions *mine = of_best_weights(ours, child), *other = of_best_weights(theirs, parent);
     if (mine == nullptr || other == nullptr) return false;
-    require_same_samples(*mine, ours.classes, theirs, theirs_file);
+    if (&counterpart(*mine, ours.classes, theirs, theirs_file) != other) return false;
     const PairedComparison found = compare_paired(mine->judged(), other->judged(), BootstrapSettings{});
     if (!is_of(found.accuracy, child) || !is_of(found.other_accuracy, parent)) return false;
     gain.p = found.test.p;

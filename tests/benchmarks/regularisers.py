@@ -67,10 +67,11 @@ def packed(images, work, program):
 def judged(run, split, launcher, program):
     metrics = run / "metrics.json"
     known = json.loads(metrics.read_text())["splits"] if metrics.exists() else {}
-    if split not in known:
+    name = f"{split}, last weights"
+    if name not in known:
         measuring.run([*launcher, program, "evaluate", "--run", run, "--weights", "last", "--split", split])
         known = json.loads(metrics.read_text())["splits"]
-    return known[split]["accuracy"], known[split]["loss"]
+    return known[name]["accuracy"], known[name]["loss"]
 
 
 def measured(name, seed, data, args, launcher):

@@ -50,6 +50,29 @@ TEST(ResNet, StepsOnGpusAreThoseOfTheCpu) {
   expect_curve({"resnet18", {}, 1e-3, resnet_losses(data, manifest, on_cpu)}, resnet_losses(data, manifest, on_gpus));
 }
 
+TEST(Recipes, StepOnGpusAsOnTheCpu) {
+  LOCKSTEP_NEEDS_GPU();
+  const TemporaryFolder folder;
+  const Manifest manifest = write_tiny_data_set(folder.path());
+  const std::unique_ptr<Communicator> alone = make_serial_communicator();
+  const std::vector<GoldenCurve> recipes{
+      {"lamb",
+       {{"optimiser", "lamb"}, {"lr", "0.01"}, {"clip-norm", "0.5"}, {"ema", "0.9"}, {"class-weights", "balanced"}},
+       1e-3,
+       {}},
+      {"lars",
+       {{"optimiser", "lars"}, {"lr", "0.5"}, {"l1", "0.0001"}, {"clip-value", "0.1"}, {"swa-from", "1"}},
+       1e-3,
+       {}},
+  };
+  for (GoldenCurve recipe : recipes) {
+    RankCommunicators on_cpu = split_rank_communicators(*alone);
+    RankCommunicators on_gpus = make_rank_communicators(world(), Seconds(60), test_gpu().accelerator.get());
+    recipe.losses = run_curve(recipe, folder.path().string(), manifest, on_cpu);
+    expect_curve(recipe, run_curve(recipe, folder.path().string(), manifest, on_gpus));
+  }
+}
+
 TEST(Dropout, MasksAreTheSameOnGpuAndCpu) {
   LOCKSTEP_NEEDS_GPU();
   BatchContext context;

@@ -188,28 +188,26 @@ TEST_F(KeptPredictionFiles, AreToldFromTables) {
   EXPECT_FALSE(is_kept_predictions(folder_.path() / "none.csv"));
 }
 
-TEST_F(KeptPredictionFiles, AreComparedOnTheSameSamplesOnly) {
-  const auto fault = [&](const std::vector<std::string>& their_classes, const auto& change) {
-    SplitPredictions others = some("test");
-    change(others);
-    try {
-      require_same_samples(some("test"), classes, {their_classes, {others}}, "others.h5");
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
-  const auto nothing = [](SplitPredictions&) {};
-  EXPECT_EQ(fault(classes, [](auto& other) { other.predicted = {1, 1, 1}; }), "no error");
-  EXPECT_NE(fault({"ant", "bee", "dog"}, nothing).find("class 2 is 'dog' there, 'cow' here"), std::string::npos);
-  EXPECT_NE(fault({"ant", "bee"}, nothing).find("2 classes there, 3 here"), std::string::npos);
-  EXPECT_NE(fault(classes, [](auto& o) { o.data_digest = "fedc"; }).find("digest fedc"), std::string::npos);
-  EXPECT_NE(fault(classes, [](auto& o) { o.ids[1] = 6; }).find("id 6 there where it is 5 here"), std::string::npos);
-  EXPECT_NE(fault(classes, [](auto& o) { o.labels[0] = 1; }).find("sample 2 has label 1 there, 0 here"),
-            std::string::npos);
-  EXPECT_NE(fault(classes, [](auto& o) { o.ids.pop_back(); }).find("2 there, 3 here"), std::string::npos);
-  EXPECT_NE(fault(classes, [](auto& o) { o.split = "validation"; }).find("no predictions of 'test'"),
-            std::string::npos);
+TEST_F(KeptPredictionFiles, GiveWayToNewOnesWhereAnotherSplitIsDamaged) {
+  write_predictions(file_, {classes, {rounded(some("validation")), rounded(some("test"))}});
+  std::string content = read_file(file_);
+  const double score = rounded(some("test")).scores[1];
+  const auto bits = static_cast<float>(score);
+  const std::size_t at = content.rfind(std::string(reinterpret_cast<const char*>(&bits), sizeof bits));
+  ASSERT_NE(at, std::string::npos);
+  content[at] = static_cast<char>(content[at] ^ 1);
+  write_file_atomically(file_, content);
+  EXPECT_NE(keep_predictions(file_, classes, rounded(some("validation"))).find("checksum"), std::string::npos);
+  EXPECT_EQ(read_predictions(file_).splits.size(), 1u);
+  EXPECT_EQ(read_file(set_aside(file_)), content) << "nothing is lost";
+}
+
+TEST_F(KeptPredictionFiles, StayAsTheyAreWhereWritingFails) {
+  write_predictions(file_, {classes, {rounded(some("test"))}});
+  const std::string before = read_file(file_);
+  EXPECT_THROW(keep_predictions(file_, classes, some("classes")), Error) << "there is a column of that name";
+  EXPECT_EQ(read_file(file_), before);
+  EXPECT_FALSE(std::filesystem::exists(set_aside(file_)));
 }
 
 }  // namespace

@@ -24,6 +24,12 @@ Scored random_scores(std::uint64_t seed, int count, int levels) {
   return scored;
 }
 
+Ranking ranking_of(const Scored& scored) {
+  std::vector<double> positives, negatives;
+  for (const auto& [score, positive] : scored) (positive ? positives : negatives).push_back(score);
+  return {std::move(positives), std::move(negatives)};
+}
+
 /// P(a positive's score is the larger one) + P(equal) / 2, over all pairs.
 double pairs_won(const Scored& scored) {
   double won = 0, pairs = 0;
@@ -46,7 +52,7 @@ double trapezoids(const Curve& curve) {
 
 TEST(Ranking, FiveSamplesByHand) {
   // by falling score: + − (+ −) −, the pair in brackets of one score
-  const Ranking ranking({{0.9, true}, {0.8, false}, {0.5, true}, {0.5, false}, {0.1, false}});
+  const Ranking ranking({0.5, 0.9}, {0.8, 0.1, 0.5});
   const Curve roc = ranking.roc();
   EXPECT_EQ(roc.x, (std::vector<double>{0, 0, 1.0 / 3, 2.0 / 3, 1}));
   EXPECT_EQ(roc.y, (std::vector<double>{0, 0.5, 0.5, 1, 1}));
@@ -61,14 +67,14 @@ TEST(Ranking, FiveSamplesByHand) {
 TEST(Ranking, AreaIsTheShareOfPairsWonForAnyTies) {
   for (const int levels : {1, 2, 7, 1000000}) {
     const Scored scored = random_scores(static_cast<std::uint64_t>(levels), 200, levels);
-    const Ranking ranking(scored);
+    const Ranking ranking = ranking_of(scored);
     EXPECT_NEAR(ranking.auc().value(), pairs_won(scored), 1e-12) << levels;
     EXPECT_NEAR(trapezoids(ranking.roc()), pairs_won(scored), 1e-12) << "points on a line make no difference";
   }
 }
 
 TEST(Ranking, OneKindOfSamplesHasNoCurve) {
-  const Ranking positives({{1, true}, {2, true}}), negatives({{1, false}}), nothing({});
+  const Ranking positives({1, 2}, {}), negatives({}, {1}), nothing({}, {});
   EXPECT_FALSE(positives.auc().has_value());
   EXPECT_EQ(positives.average_precision().value(), 1);
   EXPECT_TRUE(positives.roc().x.empty());
@@ -78,7 +84,7 @@ TEST(Ranking, OneKindOfSamplesHasNoCurve) {
 }
 
 TEST(Ranking, AThinnedCurveKeepsItsEndsAndIsNeverFarFromTheWholeOne) {
-  const Ranking ranking(random_scores(5, 5000, 1000000));
+  const Ranking ranking = ranking_of(random_scores(5, 5000, 1000000));
   for (const bool of_precision : {false, true}) {
     const Curve whole = of_precision ? ranking.precision_recall() : ranking.roc();
     const Curve thin = of_precision ? ranking.precision_recall(50) : ranking.roc(50);

@@ -69,11 +69,11 @@ class KeptPredictions(SystemTest):
             self.done("evaluate", "--run", run, "--split", split, "--weights", "last", "--bins", 10, "--bootstrap", 200)
         before = self.files(run)
         self.assertEqual(self.judged_again(run / "predictions.h5", "--bins", 10, "--bootstrap", 200), before[0])
-        for heading in ("validation:\n", "test:\n", "train:\n"):
-            self.assertIn(heading, self.said)
+        for split in ("validation", "test", "train"):
+            self.assertIn(f"{split}, last weights:\n", self.said)
         shutil.rmtree(run / "weights")  # no network is needed
-        self.done("evaluate", "--predictions", run / "predictions.h5", "--split", "test", "--bins", 10, "--bootstrap", 200,
-                  "--output", run / "metrics.json", ranks=2)
+        self.done("evaluate", "--predictions", run / "predictions.h5", "--split", "test, last weights", "--bins", 10,
+                  "--bootstrap", 200, "--output", run / "metrics.json", ranks=2)
         self.assertEqual(self.files(run), before)
 
     def test_other_data_flips_and_weights_stand_beside_the_plain_ones(self):
@@ -81,7 +81,12 @@ class KeptPredictions(SystemTest):
         self.done("evaluate", "--run", run, "--split", "test")
         self.done("evaluate", "--run", run, "--split", "test", "--data", other)
         self.done("evaluate", "--run", run, "--split", "test", "--test-time-flips", "both")
-        names = {"test", "validation", f"test of {other}", "test, test-time flips both"}
+        plain = read_json(run / "metrics.json")["splits"]["test"]
+        self.done("evaluate", "--run", run, "--split", "test", "--test-time-flips", "both", "--weights", "last")
+        self.done("evaluate", "--run", run, "--split", "test", "--weights", "last")
+        self.assertEqual(read_json(run / "metrics.json")["splits"]["test"], plain)
+        names = {"test", "validation", f"test of {other}", "test, test-time flips both", "test, last weights",
+                 "test, test-time flips both, last weights"}
         self.assertEqual(set(read_json(run / "metrics.json")["splits"]), names)
         with h5py.File(run / "predictions.h5") as file:
             self.assertEqual({name.decode() for name in file["splits"][:]}, names)
@@ -135,9 +140,19 @@ class KeptPredictions(SystemTest):
         for split, weights in (("validation", "best"), ("test", "last")):
             self.done("evaluate", "--run", run, "--split", split, "--weights", weights)
         kept = run / "predictions.h5"
-        self.refused(1, ["different weights (best, last)", kept], "evaluate", "--predictions", kept, "--split", "test",
-                     "--calibrate-on", "validation")
+        self.refused(1, ["different weights (best, last)", kept], "evaluate", "--predictions", kept, "--split",
+                     "test, last weights", "--calibrate-on", "validation")
+        self.refused(1, ["no predictions of 'test'"], "evaluate", "--predictions", kept, "--split", "test")
+        # The last weights' are the only ones of these samples so far.
+        said = self.done("evaluate", "--run", self.run_folder, "--split", "test", "--against", run).stdout
+        self.assertIn("says of the same samples as 'test, last weights'", said)
+        against = read_json(self.run_folder / "metrics.json")["splits"]["test"]["against"]
+        self.assertEqual((against["name"], against["split"]), (str(run), "test, last weights"))
+        last_figures = read_json(run / "metrics.json")["splits"]["test, last weights"]
         self.done("evaluate", "--run", run, "--split", "test")
+        splits = read_json(run / "metrics.json")["splits"]
+        self.assertEqual(splits["test, last weights"], last_figures)
+        self.assertEqual([splits[name]["weights"] for name in ("test, last weights", "test")], ["last", "best"])
         self.done("evaluate", "--run", self.run_folder, "--split", "test", "--against", run)
         (run / "weights/best.safetensors").write_bytes(last.read_bytes())
         self.refused(1, ["best weights are others than when it was judged on 'test'", kept], "evaluate", "--run",

@@ -2,8 +2,8 @@
 // threads.
 //
 // Blocks are computed as scoring.hpp says; predictions are gathered, put in the order of ids and reduced once, on every
-// rank alike. Every rank calls it together. Memory: about 150 bytes a sample on every rank at the end, plus 16 ·
-// classes where scores are kept.
+// rank alike. Every rank calls it together. Memory: about 150 bytes a sample on every rank at the end; where scores are
+// kept, 12 bytes a score there, and 4 a score of its own on any other rank.
 #pragma once
 #include <cstdint>
 #include <vector>

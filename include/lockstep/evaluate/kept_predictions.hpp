@@ -12,8 +12,9 @@
 //                              of the data set), checksum (XXH64 of all the above, 16 hexadecimal digits)
 //
 // Plain HDF5 without time stamps; equal content is equal bytes. Written whole or not at all. Readers check everything:
-// what they return holds together. Memory: 8 bytes a score. Errors: a damaged file, a later version, another kind of
-// file, scores that are not finite. One thread at a time.
+// what they return holds together. Memory: 8 bytes a score that is read, and
+// 4 while a split is written; keep_predictions() holds one other split at a time. Errors: a damaged file, a later
+// version, another kind of file, scores that are not finite. One thread at a time.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -59,17 +60,9 @@ KeptPredictions read_predictions(const std::filesystem::path& file);
 /// Writes the file with `split` in the place of one of the same name, or behind the others; others of the same classes
 /// stay. A file that can't be read, or is of other classes, is set aside: then the result says why, else it is empty.
 std::string keep_predictions(const std::filesystem::path& file, const std::vector<std::string>& classes,
-                             SplitPredictions split);
+                             const SplitPredictions& split);
 
 /// Where such a file is then.
 std::filesystem::path set_aside(const std::filesystem::path& file);
-
-/// Errors: `split` of the others, kept in `file`, is of other classes or another data set than ours.
-void require_same_data(const std::vector<std::string>& our_classes, const std::string& our_digest,
-                       const KeptPredictions& others, std::string_view split, const std::filesystem::path& file);
-
-/// The same, and for other samples or labels.
-void require_same_samples(const SplitPredictions& ours, const std::vector<std::string>& our_classes,
-                          const KeptPredictions& others, const std::filesystem::path& file);
 
 }  // namespace lockstep

@@ -3,13 +3,12 @@
 //
 // Equal scores are one step. AUC (roc_auc_score) is the sum of the curve's trapezoids, counted in integers and divided
 // once. Average precision (average_precision_score) is the sum of Δrecall · precision, without interpolation. Neither
-// depends on how a curve is thinned. O(samples · log samples) time, 24 bytes a distinct score. Scores are finite. Pure;
-// thread-safe once made.
+// depends on how a curve is thinned. O(samples · log samples) time; memory: 8 bytes a sample, and 24 a point of the
+// curve that is returned. Scores are finite. Pure; thread-safe once made.
 #pragma once
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <utility>
 #include <vector>
 
 namespace lockstep {
@@ -25,11 +24,11 @@ class Ranking {
   /// A point of a curve that is not thinned.
   static constexpr std::int64_t all = std::numeric_limits<std::int64_t>::max();
 
-  /// `scored`: score and whether the sample is positive.
-  explicit Ranking(std::vector<std::pair<double, bool>> scored);
+  /// The scores of both kinds, in any order.
+  Ranking(std::vector<double> positives, std::vector<double> negatives);
 
-  std::int64_t positives() const { return steps_.empty() ? 0 : steps_.back().positives; }
-  std::int64_t negatives() const { return steps_.empty() ? 0 : steps_.back().negatives; }
+  std::int64_t positives() const { return std::ssize(positives_); }
+  std::int64_t negatives() const { return std::ssize(negatives_); }
   /// Nothing unless there are positives and negatives.
   std::optional<double> auc() const;
   /// Nothing unless there are positives.
@@ -43,18 +42,14 @@ class Ranking {
   Curve precision_recall(std::int64_t most = all) const;
 
  private:
-  struct Step {
-    double score = 0;
-    std::int64_t positives = 0, negatives = 0;  // of this score or above
-  };
-  std::vector<Step> steps_;
+  std::vector<double> positives_, negatives_;  // falling
 };
 
 /// At most `most` points of a curve, as above.
 Curve thinned(const Curve& curve, std::int64_t most);
 
-/// The mean of ROC curves at false-positive rates 0, 1/100, … 1, each read from its line, at its upper end where it rises
-/// straight up. They must be whole: a thinned curve runs below the exact one.
+/// The mean of ROC curves at false-positive rates 0, 1/100, … 1, each read from its line, at its upper end where it
+/// rises straight up. They must be whole: a thinned curve runs below the exact one.
 class MeanRoc {
  public:
   void add(const Curve& curve);
