@@ -24,49 +24,40 @@ constexpr std::array<std::string_view, 6> network_options{"model", "filters",   
                                                           "dense", "activation", "batch-norm"};
 
 /// Where it lies and where it began; neither is a change.
-constexpr std::array<std::string_view, 3> own_options{"run", "weights", "from"};
+constexpr std::array<std::string_view, 4> own_options{"run", "weights", "from", "forget"};
 
-/// An option that means something only beside one value of another: where that is said anew, the parent's is forgotten.
-struct Dependent {
-  std::string_view option, name;
+/// Options that mean something only beside one value of another: where that changes, the parent's are forgotten.
+struct Dependents {
+  std::string_view option;
+  std::vector<std::string_view> names;
 };
-constexpr auto dependents = std::to_array<Dependent>({
-    {"schedule", "lr-step"},
-    {"schedule", "lr-gamma"},
-    {"schedule", "min-lr"},
-    {"schedule", "lr-power"},
-    {"schedule", "one-cycle-rise"},
-    {"schedule", "plateau-patience"},
-    {"optimiser", "momentum"},
-    {"optimiser", "nesterov"},
-    {"optimiser", "adam-betas"},
-    {"optimiser", "adam-epsilon"},
-    {"optimiser", "trust-coefficient"},
-    {"augment", "crop-scale"},
-    {"augment", "crop-ratio"},
-    {"augment", "flip"},
-    {"augment", "vertical-flip"},
-    {"augment", "rotation"},
-    {"augment", "scaling"},
-    {"augment", "translation"},
-    {"augment", "colour-jitter"},
-    {"augment", "randaugment"},
-    {"augment", "random-erasing"},
-    {"augment", "fixed-views"},
-    {"feature-cache", "feature-folder"},
-    {"lr-for-batch", "lr-scaling"},
-    {"freeze", "freeze-fraction"},
-    {"freeze", "freeze-first"},
-    {"freeze", "unfreeze-at"},
-    {"freeze-fraction", "freeze"},
-    {"freeze-fraction", "freeze-first"},
-    {"freeze-fraction", "unfreeze-at"},
-    {"freeze-first", "freeze"},
-    {"freeze-first", "freeze-fraction"},
-    {"freeze-first", "unfreeze-at"},
-    {"tensorboard", "tensorboard-histograms"},
-    {"tensorboard", "tensorboard-images"},
-});
+const std::vector<Dependents>& dependents() {
+  static const std::vector<Dependents> all{
+      {"schedule", {"lr-step", "lr-gamma", "min-lr", "lr-power", "one-cycle-rise", "plateau-patience"}},
+      {"optimiser", {"momentum", "nesterov", "adam-betas", "adam-epsilon", "trust-coefficient"}},
+      {"augment",
+       {"crop-scale", "crop-ratio", "flip", "vertical-flip", "rotation", "scaling", "translation", "colour-jitter",
+        "randaugment", "random-erasing", "fixed-views"}},
+      {"feature-cache", {"feature-folder"}},
+      {"lr-for-batch", {"lr-scaling"}},
+      {"tensorboard", {"tensorboard-histograms", "tensorboard-images"}},
+  };
+  return all;
+}
+
+/// Options that settle one question: where one of them is said, whatever its value, the parent's others are forgotten.
+const std::vector<Dependents>& alternatives() {
+  static const std::vector<Dependents> all{
+      {"freeze", {"freeze-fraction", "freeze-first", "unfreeze-at"}},
+      {"freeze-fraction", {"freeze", "freeze-first", "unfreeze-at"}},
+      {"freeze-first", {"freeze", "freeze-fraction", "unfreeze-at"}},
+      {"transfer", {"freeze", "freeze-fraction", "freeze-first", "unfreeze-at", "head-lr", "layer-decay"}},
+      {"lr", {"head-lr"}},
+      {"ema", {"swa-from"}},
+      {"swa-from", {"ema"}},
+  };
+  return all;
+}
 
 Options read_config(const RunFolder& run) {
   return Options::from_ini(Command::train, read_file(run.config(), 1 << 20), run.config().string());
@@ -82,12 +73,31 @@ std::string which_weights(const Options& said) {
   said.reject("weights", "a child starts from weights of its parent", "say best or last, or leave --from out");
 }
 
+bool is_option_of_train(const std::string& name) {
+  return std::ranges::any_of(option_table(),
+                             [&](const OptionRow& row) { return row.name == name && takes(Command::train, row); });
+}
+
+bool changes(const Options& said, const Options& parent, const std::string& option) {
+  return said.said(option) && !parent.with(option, said.text(option)).differences(parent).empty();
+}
+
 /// What the parent's options mean for a child that says `said`: those that lose their meaning are gone.
 Options inherited(const Options& parent, const Options& said) {
   Options base = parent.without("run").without("weights");
-  for (const auto& [option, name] : dependents) {
-    const bool anew = said.said(option) && (!parent.has(option) || said.text(option) != parent.text(option));
-    if (anew) base = base.without(std::string(name));
+  const auto forget = [&base](const std::vector<std::string_view>& names) {
+    for (const std::string_view name : names) base = base.without(std::string(name));
+  };
+  for (const auto& [option, names] : dependents()) {
+    if (changes(said, parent, std::string(option))) forget(names);
+  }
+  for (const auto& [option, names] : alternatives()) {
+    if (said.said(option)) forget(names);
+  }
+  for (const std::string& name : said.has("forget") ? said.texts("forget") : std::vector<std::string>()) {
+    if (!is_option_of_train(name))
+      said.reject("forget", fmt::format("train has no option --{}", name), "name options of the parent, without dashes");
+    base = base.without(name);
   }
   return base;
 }
@@ -146,7 +156,8 @@ Found read_parent(const Options& said) {
   require_same_classes(record, manifest, data);
   Found found{read_file(run.config(), 1 << 20), "", note_on(run)};
   // Its input is to look as the weights know it, whatever the mean of other data is.
-  if (manifest.digest() != record.data_digest)
+  const bool asked = said.said("normalise") && said.text("normalise") == "weights";
+  if (asked || manifest.digest() != record.data_digest)
     found.normalise = normalisation_of(weights, architecture_named(parent.text("model")));
   return found;
 }
@@ -182,7 +193,8 @@ Options refined_options(const Options& said, World& world, const Log& log) {
   const FineTuning tuned = with_transfer_preset(said.with("weights", weights.string()));
   if (!tuned.note.empty()) log.info(tuned.note);
   Options child = tuned.options.over(inherited(parent, tuned.options));
-  if (!found.normalise.empty() && !said.said("normalise")) child = child.with("normalise", found.normalise);
+  const bool wanted = !said.said("normalise") || said.text("normalise") == "weights";
+  if (!found.normalise.empty() && wanted) child = child.with("normalise", found.normalise);
   require_same_network(child, parent);
   log.info(fmt::format("refines {} from its {} weights {}; the optimiser and the schedule begin anew{}",
                        run.path().string(), which, description(changes_between(child, parent)), found.note));

@@ -23,8 +23,13 @@ Exit train_command(const std::vector<std::string>& words) {
   allow_many_files();
   return run_in_world("lockstep train", [&](World& world, const Log& log) {
     const Options said = Options::parse(Command::train, words);
-    if (const auto answer = answer_to_questions(said)) return say(world, *answer);
+    // The whole config of a run that stands on another one is known only when that has been read.
+    const bool shows_others = said.flag("print-config") && (said.has("from") || said.has("resume"));
+    if (!shows_others) {
+      if (const auto answer = answer_to_questions(said)) return say(world, *answer);
+    }
     const Options options = complete_options(said, world, log);
+    if (shows_others) return say(world, options.to_ini());
     if (options.flag("print-model")) return say(world, model_table(RunConfig::from(options)));
     if (!options.has("run") && !options.flag("dry-run") && !options.flag("find-lr"))
       options.reject("run", "--run is missing", "give --run DIR, the folder this run makes");

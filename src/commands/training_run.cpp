@@ -120,6 +120,7 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
   hooks.on_step = [&shards](std::int64_t, const StepResult&) { shards.rethrow(); };
+  hooks.before_end = [&shards] { shards.rethrow(); };
   Trainer trainer(config, manifest, channels, log, hooks);
   shards.opened();
   if (point.any) log.info(fmt::format("going on after {} steps", trainer.restore(point.newest)));
@@ -141,7 +142,6 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();
   const TrainingResult result = trainer.run(run_folder(config, options, record, world));
-  shards.rethrow();  // what was found since the last step
   if (const std::string note = shards.unchecked(); !note.empty()) log.info(note);
   log.info(closing_line(config, result));
   return result.stopped ? Exit::resumable : Exit::done;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "lockstep/core/error.hpp"
 #include "lockstep/evaluate/class_counts.hpp"

@@ -47,8 +47,8 @@ std::string state_text(const RunOverview& run) {
   return run.reason.empty() ? state : state + ": " + run.reason;
 }
 
-/// Shares as per cent, losses as they are.
-bool is_share(const std::string& metric) { return !metric.ends_with("loss"); }
+/// Shares as per cent; losses and coefficients as they are.
+bool is_share(const std::string& metric) { return !metric.ends_with("loss") && metric != "kappa" && metric != "mcc"; }
 
 std::string value_text(const RunOverview& run) {
   if (!run.best) return "not judged";
@@ -148,7 +148,7 @@ std::string runs_table(const std::vector<RunOverview>& runs) {
 std::string runs_json(const std::vector<RunOverview>& runs) {
   Json all = Json::array();
   for (const RunOverview& run : runs) all.push_back(json_of(run, runs));
-  return all.dump(2) + "\n";
+  return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";  // a folder's name may be no UTF-8
 }
 
 }  // namespace lockstep

@@ -31,16 +31,26 @@ double seconds_since(const fs::path& file) {
 }
 
 /// Whether it was meant as a run: what makes one is there, or what is left of it.
-bool is_meant_as_run(const fs::path& folder) {
+/// `fault`: why nobody can tell; then it counts as one.
+bool is_meant_as_run(const fs::path& folder, std::error_code& fault) {
   const RunFolder run = RunFolder::at(folder);
-  return fs::exists(run.record_file()) || (fs::exists(run.config()) && fs::exists(run.log()));
+  fault.clear();
+  const bool recorded = fs::exists(run.record_file(), fault);
+  if (fault || recorded) return true;
+  const bool configured = fs::exists(run.config(), fault);
+  return fault || (configured && fs::exists(run.log(), fault)) || fault;
+}
+
+bool is_meant_as_run(const fs::path& folder) {
+  std::error_code ignored;
+  return is_meant_as_run(folder, ignored);
 }
 
 void take_state(RunOverview& run, const std::vector<LogLine>& lines) {
   for (const LogLine& line : lines) {
     const std::string event = line.event();
     if (event == "started" || event == "resumed" || event == "epoch") run.state = RunState::unfinished;
-    if (event == "finished") run.state = RunState::finished;
+    if (event == "finished" || event == "stopped_early") run.state = RunState::finished;
     if (event == "stopped") run.state = RunState::stopped;
     if (event == "failed") run.state = RunState::failed;
     if (event == "finished" || event == "stopped" || event == "failed") run.reason = line.text("reason");
@@ -53,22 +63,19 @@ void take_state(RunOverview& run, const std::vector<LogLine>& lines) {
     run.state = RunState::finished;
 }
 
-/// The newest judgement that was the best: that of the best weights.
+/// The newest word on the best weights: the judgement that found them, or what a start or the end says of them. A
+/// resume may have kept better weights of a step that it then made once more.
 void take_best(RunOverview& run, const std::vector<LogLine>& lines) {
   const bool judged = run.metric != "training loss";
   for (const LogLine& line : lines) {
-    if (!line.flag("best")) continue;
-    const auto value = line.number(judged ? field_of(run.metric) : "train_loss");
+    const bool tells = line.integer("best_epoch") > 0 && line.number("best_value");
+    const auto value = tells               ? line.number("best_value")
+                       : line.flag("best") ? line.number(judged ? field_of(run.metric) : "train_loss")
+                                           : std::nullopt;
+    if (judged && line.integer("eval_samples") > 0) run.judged_samples = line.integer("eval_samples");
     if (!value) continue;
     run.best = *value;
-    run.best_epoch = line.integer("epoch");
-    run.judged_samples = judged ? line.integer("eval_samples") : 0;
-  }
-  // A resume may have kept better weights of a step that it then made again.
-  for (const LogLine& line : lines) {
-    if (line.event() != "finished" || line.integer("best_epoch") == 0) continue;
-    run.best = line.number("best_value");
-    run.best_epoch = line.integer("best_epoch");
+    run.best_epoch = line.integer(tells ? "best_epoch" : "epoch");
   }
 }
 
@@ -83,8 +90,8 @@ void read_into(RunOverview& run) {
   run.metric = options.text("metric");
   if (!fs::exists(folder.log())) return;
   run.idle_seconds = seconds_since(folder.log());
-  const auto lines =
-      read_run_log(folder.log(), {"started", "resumed", "epoch", "evaluation", "finished", "stopped", "failed"});
+  const auto lines = read_run_log(
+      folder.log(), {"started", "resumed", "epoch", "evaluation", "stopped_early", "finished", "stopped", "failed"});
   take_state(run, lines);
   take_best(run, lines);
 }
@@ -94,6 +101,9 @@ RunOverview overview_of(const fs::path& folder, const fs::path& root) {
   run.folder = fs::absolute(folder).lexically_normal();
   run.name = folder == root ? folder.filename().string() : folder.lexically_relative(root).string();
   try {
+    std::error_code fault;
+    is_meant_as_run(folder, fault);
+    if (fault) throw fs::filesystem_error("", folder, fault);
     read_into(run);
   } catch (const Error& error) {
     run.state = RunState::damaged;
@@ -108,13 +118,14 @@ RunOverview overview_of(const fs::path& folder, const fs::path& root) {
 std::vector<fs::path> run_folders(const fs::path& root) {
   std::vector<fs::path> found;
   if (is_meant_as_run(root)) found.push_back(root);
+  std::error_code ignored;  // a folder that went away meanwhile, or that may not be read, has no runs below it
   const auto options = fs::directory_options::skip_permission_denied;
-  for (auto entry = fs::recursive_directory_iterator(root, options); entry != fs::recursive_directory_iterator();
-       ++entry) {
-    std::error_code ignored;  // a folder that went away meanwhile is none
-    if (!entry->is_directory(ignored)) continue;
+  for (auto entry = fs::recursive_directory_iterator(root, options, ignored);
+       entry != fs::recursive_directory_iterator(); entry.increment(ignored)) {
+    // A link such as "latest" is a second name of a run.
+    if (entry->is_symlink(ignored) || !entry->is_directory(ignored)) continue;
     const std::string name = entry->path().filename().string();
-    if (name == "checkpoints" || name == "weights")
+    if ((name == "checkpoints" || name == "weights") && is_meant_as_run(entry->path().parent_path()))
       entry.disable_recursion_pending();
     else if (is_meant_as_run(entry->path()))
       found.push_back(entry->path());

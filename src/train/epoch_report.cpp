@@ -78,11 +78,15 @@ void add_judgement(LogFields& fields, const Evaluation& judged) {
   fields.emplace_back("eval_samples", m.samples);
   for (auto& field : LogFields{{"eval_loss", m.loss},
                                {"eval_accuracy", m.accuracy},
+                               {"eval_top5_accuracy", m.top5},
+                               {"eval_balanced_accuracy", m.balanced_accuracy},
                                {"eval_macro_recall", m.macro.recall},
                                {"eval_macro_f1", m.macro.f1},
+                               {"eval_mcc", m.matthews},
                                {"eval_seconds", judged.seconds}}) {
     fields.push_back(std::move(field));
   }
+  if (m.kappa) fields.emplace_back("eval_kappa", *m.kappa);
   if (m.macro.auc) fields.emplace_back("eval_auc", *m.macro.auc);
   if (m.macro.average_precision) fields.emplace_back("eval_average_precision", *m.macro.average_precision);
 }

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -81,20 +82,17 @@ std::vector<std::int64_t> choose_pictures(const std::vector<Prediction>& predict
     return a->loss != b->loss ? a->loss > b->loss : a->id < b->id;
   };
   std::ranges::sort(order, wrong_first);
-  std::vector<std::int64_t> ids;
-  std::vector<const Prediction*> others;
+  // Of the wrong ones, then of the right ones, the first of each class goes before the others.
   std::set<std::int64_t> labels;
-  for (const Prediction* one : order) {
-    if (std::ssize(ids) == count) return ids;
-    if (labels.insert(one->label).second)
-      ids.push_back(one->id);
-    else
-      others.push_back(one);
-  }
-  for (const Prediction* one : others) {
-    if (std::ssize(ids) == count) break;
-    ids.push_back(one->id);
-  }
+  const auto rank = [&](const Prediction* one) {
+    const int group = one->predicted != one->label ? 0 : 2;
+    return group + (labels.insert(one->label).second ? 0 : 1);
+  };
+  std::array<std::vector<std::int64_t>, 4> ranked;
+  for (const Prediction* one : order) ranked[static_cast<std::size_t>(rank(one))].push_back(one->id);
+  std::vector<std::int64_t> ids;
+  for (const auto& group : ranked) ids.insert(ids.end(), group.begin(), group.end());
+  ids.resize(std::min(ids.size(), static_cast<std::size_t>(count)));
   return ids;
 }
 

@@ -1,7 +1,7 @@
 // A few judged images with what the network said of them, to be looked at beside the curves: the same ones each time.
 //
-// Chosen at the first judgement: wrongly named ones first, those furthest from their class before others, of different
-// classes where there are enough. Rank 0 alone holds and reads them. Shown is what the network saw, its normalisation
+// Chosen at the first judgement: wrongly named ones before all others, of different classes as long as there are any,
+// those furthest from their class first. Rank 0 alone holds and reads them. Shown is what the network saw, its normalisation
 // undone and rounded to whole levels. Memory: their pixels, read again each time, and 8 bytes an image between.
 // Internal to src/train. Errors: those of reading the data set.
 #pragma once

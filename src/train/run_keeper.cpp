@@ -10,6 +10,7 @@
 #include "lockstep/comm/broadcast_text.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/gradients/broadcast_parameters.hpp"
+#include "lockstep/record/run_log.hpp"
 #include "lockstep/weights/input_statistics.hpp"
 #include "lockstep/weights/safetensors.hpp"
 
@@ -102,12 +103,19 @@ RunKeeper::RunKeeper(std::optional<RunFolder> folder, const RunConfig& config, W
 
 void RunKeeper::log(const LogFields& fields) {
   if (json_) json_->write(fields);
-  if (tensorboard_) tensorboard_->take(fields);
+  if (!tensorboard_) return;
+  if (const auto line = tensorboard_->take(fields)) json_->write(*line);
 }
 
-void RunKeeper::note_failure(std::int64_t epoch, std::int64_t steps, const Error& error) noexcept {
+bool RunKeeper::has_finished() const {
+  if (!writes()) return true;
+  const auto lines = read_run_log(folder_->log(), {"started", "resumed", "finished", "stopped", "failed"});
+  return !lines.empty() && lines.back().event() == "finished";
+}
+
+void RunKeeper::note_failure(std::int64_t epoch, std::int64_t steps, const std::string& reason) noexcept {
   try {
-    log({{"event", std::string("failed")}, {"epoch", epoch}, {"step", steps}, {"reason", error.message()}});
+    log({{"event", std::string("failed")}, {"epoch", epoch}, {"step", steps}, {"reason", reason}});
   } catch (const std::exception&) {
     // It may be the log that failed; the error itself is on its way to the user.
   }

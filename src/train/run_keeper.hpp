@@ -37,8 +37,10 @@ class RunKeeper {
 
   /// A line of log.jsonl; TensorBoard gets its numbers. The first one of a start is "started" or "resumed".
   void log(const LogFields& fields);
-  /// The run ends by this error: a line of log.jsonl, where it still can be written.
-  void note_failure(std::int64_t epoch, std::int64_t steps, const Error& error) noexcept;
+  /// The run ends by an error: a line of log.jsonl, where it still can be written.
+  void note_failure(std::int64_t epoch, std::int64_t steps, const std::string& reason) noexcept;
+  /// Whether the log's last word is that the run has finished; true on ranks that don't write.
+  bool has_finished() const;
   /// Histograms of what is trained, where they fall due after the epoch `epoch`, counted from 1; as TensorboardLog.
   void show_tensors(std::int64_t epoch, std::int64_t steps, const NamedTensors& trained, bool stepped);
   /// Some of the images that were judged, as TensorboardLog.

@@ -75,10 +75,10 @@ TensorboardLog::TensorboardLog(RunFolder folder, const LogsConfig& config)
   for (const auto& line : read_run_log(folder_.log(), {pictures_event})) pictures_ = ids_of(line.text("ids"));
 }
 
-void TensorboardLog::take(const LogFields& fields) {
+std::optional<LogFields> TensorboardLog::take(const LogFields& fields) {
   const std::string event = text_in(fields, "event");
   if (event == "started" || event == "resumed") begin(fields);
-  if (!events_) return;
+  if (!events_) return std::nullopt;
   Summary summary;
   if (event == "finished") add_session_end(summary, seconds_now());
   if (event == "step" || event == "epoch" || event == "evaluation") {
@@ -87,6 +87,13 @@ void TensorboardLog::take(const LogFields& fields) {
     }
   }
   events_->write(step_in(fields), summary);
+  // The line that kept the images may be one of those that this start makes void.
+  if (event == "resumed" && !pictures_.empty()) return shown_images(step_in(fields));
+  return std::nullopt;
+}
+
+LogFields TensorboardLog::shown_images(std::int64_t step) const {
+  return {{"event", std::string(pictures_event)}, {"step", step}, {"ids", ids_text(pictures_)}};
 }
 
 void TensorboardLog::begin(const LogFields& fields) {
@@ -123,7 +130,7 @@ std::optional<LogFields> TensorboardLog::show_judged(std::int64_t steps, const s
   if (!chosen) pictures_ = choose_pictures(predictions, config_.images);
   events_->write(steps, pictures_of(pictures_, predictions, classes_, source));
   if (chosen) return std::nullopt;
-  return LogFields{{"event", std::string(pictures_event)}, {"step", steps}, {"ids", ids_text(pictures_)}};
+  return shown_images(steps);
 }
 
 }  // namespace lockstep

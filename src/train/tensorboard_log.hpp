@@ -24,7 +24,8 @@ class TensorboardLog {
   TensorboardLog(RunFolder folder, const LogsConfig& config);
 
   /// A line of log.jsonl. "started" and "resumed" begin the event file; nothing is written before.
-  void take(const LogFields& fields);
+  /// Returns a line that log.jsonl is to keep behind it, if there is one.
+  std::optional<LogFields> take(const LogFields& fields);
   /// After the epoch `epoch`, counted from 1, and `steps` steps: nothing unless it is one of those asked for.
   /// `trained`: parameters; `stepped`: their gradients are those of the newest step.
   void show_tensors(std::int64_t epoch, std::int64_t steps, const NamedTensors& trained, bool stepped);
@@ -34,6 +35,7 @@ class TensorboardLog {
 
  private:
   void begin(const LogFields& fields);
+  LogFields shown_images(std::int64_t step) const;
 
   RunFolder folder_;
   LogsConfig config_;

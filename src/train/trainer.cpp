@@ -187,6 +187,7 @@ TrainingResult Trainer::State::result(bool stopped) const {
 }
 
 TrainingResult Trainer::State::finished() {
+  hooks.before_end();
   const TrainingResult made = result(false);
   const std::string_view reason = stopped_early()                ? "stopped early"
                                   : made.epochs == config.epochs ? "all epochs made"
@@ -204,14 +205,20 @@ TrainingResult Trainer::State::finished() {
 TrainingResult Trainer::State::run() {
   if (over_and_judged()) {
     if (stopped_early()) keeper->load_best(*model, *channels.gradients);
+    if (!keeper->has_finished()) return finished();  // it was killed before it could say so
     return result(false);
   }
-  keeper->log({{"event", std::string(keeper->goes_on() ? "resumed" : "started")},
-               {"epoch", at.epoch + 1},
-               {"step", at.steps},
-               {"steps", data.steps()},
-               {"ranks", std::int64_t{channels.control->size()}},
-               {"metric", metric_name()}});
+  LogFields begun{{"event", std::string(keeper->goes_on() ? "resumed" : "started")},
+                  {"epoch", at.epoch + 1},
+                  {"step", at.steps},
+                  {"steps", data.steps()},
+                  {"ranks", std::int64_t{channels.control->size()}},
+                  {"metric", metric_name()}};
+  if (at.best_score) {  // of weights that are kept, even if their step is made once more
+    begun.emplace_back("best_value", shown(*at.best_score));
+    begun.emplace_back("best_epoch", at.best_epoch);
+  }
+  keeper->log(begun);
   settle();
   while (!run_over()) {
     const StepResult made = make_step();
@@ -276,11 +283,18 @@ std::int64_t Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
 }
 
 TrainingResult Trainer::run(std::optional<RunFolder> folder) {
-  state_->begin(std::move(folder));
+  const auto note = [&](const std::string& reason) {
+    if (state_->keeper) state_->keeper->note_failure(state_->at.epoch + 1, state_->at.steps, reason);
+  };
   try {
+    state_->begin(std::move(folder));
     return state_->run();
   } catch (const Error& error) {
-    state_->keeper->note_failure(state_->place().epoch, state_->at.steps, error);
+    note(error.message());
+    throw;
+  } catch (const std::exception& fault) {  // of a library: out of memory, say
+    const std::string text = fault.what();
+    note(text.substr(0, text.find('\n')));
     throw;
   }
 }

@@ -77,6 +77,42 @@ TEST_F(Runs, OnlyTheBestJudgementCounts) {
   EXPECT_EQ(read()[0].best_epoch, 1);
 }
 
+TEST_F(Runs, TheNewestWordOnTheBestWeightsCounts) {
+  const std::string told = "{\"event\":\"finished\",\"step\":30,\"reason\":\"\",\"best_value\":0.9,\"best_epoch\":3}\n";
+  const std::string resumed =
+      "{\"event\":\"resumed\",\"step\":20,\"metric\":\"accuracy\",\"best_value\":0.8,\"best_epoch\":3}\n";
+  make("a", started() + judged(3, 0.9) + told + "{\"event\":\"resumed\",\"step\":30}\n" + judged(4, 0.95));
+  make("b", started() + judged(2, 0.6) + judged(3, 0.8) + resumed + judged(3, 0.79, 400, false));
+  const std::vector<RunOverview> runs = read();
+  EXPECT_EQ(runs[0].best, 0.95) << "the run has found better weights since it finished";
+  EXPECT_EQ(runs[0].best_epoch, 4);
+  EXPECT_EQ(runs[1].best, 0.8) << "kept from a step that a resume made once more";
+  EXPECT_EQ(runs[1].judged_samples, 400);
+}
+
+TEST_F(Runs, CoefficientsAreNoShares) {
+  make("a",
+       "{\"event\":\"started\",\"step\":0,\"metric\":\"kappa\"}\n"
+       "{\"event\":\"epoch\",\"epoch\":1,\"step\":10,\"eval_kappa\":0.25,\"eval_samples\":9,\"best\":true}\n");
+  EXPECT_NE(runs_table(read()).find("kappa 0.2500"), std::string::npos) << runs_table(read());
+}
+
+TEST_F(Runs, WhatCannotBeReadIsListedAndLinksAreNoRuns) {
+  make("a", started() + judged(1, 0.5) + finished());
+  make("weights/b", started() + finished());
+  make("a/weights/c", started() + finished());
+  std::filesystem::create_directory_symlink(folder_ / "a", folder_ / "latest");
+  std::filesystem::create_directories(folder_ / "d");
+  std::filesystem::create_symlink("run.json", folder_ / "d/run.json");  // of itself: nobody can look at it
+  std::vector<std::string> names;
+  for (const RunOverview& run : read()) names.push_back(run.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "d", "weights/b"}));
+  EXPECT_EQ(read()[1].state, RunState::damaged);
+  EXPECT_FALSE(read()[1].reason.empty());
+  std::filesystem::rename(folder_ / "a", folder_ / "\xff");
+  EXPECT_NO_THROW(nlohmann::json::parse(runs_json(read()))) << "a name that is no UTF-8";
+}
+
 TEST_F(Runs, ChildrenStandBelowTheirParents) {
   make("z", started() + judged(1, 0.5) + finished());
   make("b", started() + judged(1, 0.8) + finished(), child_of("z"));

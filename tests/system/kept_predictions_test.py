@@ -134,6 +134,7 @@ class KeptPredictions(SystemTest):
 
     def test_predictions_of_other_weights_are_not_mixed(self):
         run = self.copy(self.run_folder)
+        (run / "predictions.h5").unlink()
         last = run / "weights/last.safetensors"
         other = self.make_run(self.data, self.folder / "other", "--filters", "8,12", "--seed", 5)
         last.write_bytes((other / "weights/best.safetensors").read_bytes())

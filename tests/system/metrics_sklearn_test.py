@@ -75,7 +75,7 @@ class AgainstScikitLearn(SystemTest):
             warnings.simplefilter("ignore")
             self.check_counts(metrics, labels, predicted)
             if probabilities is not None:
-                self.check_scores(metrics, labels, winners, probabilities)
+                self.check_scores(metrics, labels, predicted, probabilities)
                 self.check_calibration(metrics["calibration"], labels == predicted,
                                        probabilities[numpy.arange(len(labels)), predicted])
 
@@ -97,7 +97,7 @@ class AgainstScikitLearn(SystemTest):
             for name, value in zip(("precision", "recall", "f1"), expected):
                 self.close(metrics[average][name], value, f"{average} {name}")
 
-    def check_scores(self, metrics, labels, winners, probabilities):
+    def check_scores(self, metrics, labels, predicted, probabilities):
         count = probabilities.shape[1]
         self.close(metrics["log_loss"], sklearn_metrics.log_loss(labels, probabilities, labels=range(count)), "log-loss")
         own = probabilities[numpy.arange(len(labels)), labels]
@@ -105,7 +105,7 @@ class AgainstScikitLearn(SystemTest):
         # scikit-learn prefers the last of equal scores: with the classes turned round that is our first. The class that was
         # said comes before all others.
         order = probabilities.copy()
-        order[numpy.arange(len(labels)), winners] = 2
+        order[numpy.arange(len(labels)), predicted] = 2
         self.close(metrics["top5_accuracy"], sklearn_metrics.top_k_accuracy_score(
             count - 1 - labels, order[:, ::-1], k=5, labels=range(count)) if count > 2 else 1, "top-5")
         one_hot = numpy.eye(count)[labels]

@@ -59,6 +59,34 @@ class Chain(SystemTest):
         self.assertEqual(changes, {"augment": ("true", "false"), "rotation": ("5", "0"), "epochs": ("2", "1"),
                                    "optimiser": ("adam", "sgd")})
 
+    def child(self, parent, *words):
+        """The options of a child, and what it says of itself, without training it."""
+        said = self.done("train", "--from", parent, *words, "--print-config").stdout
+        return dict(line.split(" = ", 1) for line in said.splitlines() if " = " in line)
+
+    def test_print_config_shows_the_child(self):
+        child, parent = self.child(self.first, "--lr", 3e-4), self.options(self.first)
+        self.assertEqual((child["lr"], child["filters"], child["data"]), ("0.0003", parent["filters"], parent["data"]))
+
+    def test_questions_that_were_settled_for_the_parent_are_settled_anew(self):
+        """What is frozen and how fast the head learns are said in several ways."""
+        weights = self.first / "weights/best.safetensors"
+        frozen = self.make_run(self.data, self.folder / "frozen", "--weights", weights, "--freeze", "all-but-head", "--max-steps", 1,
+                               "--early-stopping", 2)
+        parent = self.options(frozen)
+        self.assertEqual((parent["freeze"], parent["lr"], parent["head-lr"]), ("all-but-head", "0.0001", "0.001"))
+        for words in (("--freeze-fraction", 0), ("--freeze-first", 0), ("--transfer", "large-different")):
+            with self.subTest(words):
+                self.assertFalse(self.child(frozen, *words).get("freeze"))
+        self.assertEqual(self.child(frozen, "--freeze-first", 2)["freeze-first"], "2")
+        self.assertEqual(self.child(frozen)["freeze"], "all-but-head")
+        self.assertNotIn("head-lr", self.child(frozen, "--lr", 3e-4), "else the head would not learn as was said")
+        self.assertEqual(self.child(frozen, "--head-lr", 0.01)["lr"], "0.0001")
+        self.assertEqual(self.child(frozen)["early-stopping"], "2")
+        self.assertFalse(self.child(frozen, "--forget", "early-stopping").get("early-stopping"))
+        self.refused(2, ["--forget", "no option --eraly"], "train", "--from", frozen, "--forget", "eraly", "--run", self.folder / "x")
+        self.assertEqual(self.child(self.first, "--augment=yes")["rotation"], "5", "said otherwise, but no other value")
+
     def test_it_starts_from_the_parents_best_weights(self):
         """With a learning rate of next to nothing, weights stay what they were."""
         run = self.folder / "still"
@@ -120,9 +148,17 @@ class Chain(SystemTest):
         low, high = run["gain"]["interval_95"]
         self.assertTrue(low <= run["gain"]["value"] <= high)
         self.assertIn("McNemar p", self.done("runs", runs).stdout)
-        # Predictions of other weights than those that count, or damaged ones, are as if there were none.
+        # The last weights' predictions stand beside them; of other weights than those that count, or damaged ones, are none.
         self.done("evaluate", "--run", runs / "second", "--split", "validation", "--weights", "last")
+        self.assertEqual(listed(runs)["second"]["gain"], run["gain"])
+        best = runs / "second/weights/best.safetensors"
+        kept, best_bytes = (runs / "second/predictions.h5").read_bytes(), best.read_bytes()
+        best.write_bytes((runs / "first/weights/best.safetensors").read_bytes())
+        self.done("evaluate", "--run", runs / "second", "--split", "validation")
         self.assertNotIn("mcnemar_p", listed(runs)["second"]["gain"])
+        best.write_bytes(best_bytes)
+        (runs / "second/predictions.h5").write_bytes(kept)
+        self.assertEqual(listed(runs)["second"]["gain"], run["gain"])
         (runs / "first/predictions.h5").write_bytes(b"damaged")
         self.assertNotIn("mcnemar_p", listed(runs)["second"]["gain"])
 

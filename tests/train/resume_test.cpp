@@ -89,7 +89,7 @@ class Resumes : public ::testing::Test {
       if (event != "step" && event != "epoch" && event != "evaluation" && event != "plateau" &&
           event != "stopped_early")
         continue;
-      for (const auto& key : std::vector<std::string>{"images_per_second", "wait_seconds", "exposed_exchange_seconds",
+      for (const auto& key : std::vector<std::string>{"images_per_second", "wait_seconds", "wait_share", "exposed_exchange_seconds",
                                                       "train_seconds", "eval_seconds"})
         json.erase(key);
       const std::string name = event + " " + json["step"].dump();

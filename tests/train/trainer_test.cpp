@@ -80,8 +80,8 @@ TEST_F(Trainers, LearnTheTinySetAndKeepBestAndLast) {
   EXPECT_EQ(best.metadata.at("epoch"), std::to_string(result.best_epoch));
   EXPECT_EQ(last.metadata.at("epoch"), "12");
   const std::string log = read_file(folder.log());
-  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 12 * 2 + 12 + 12)
-      << "every second step, every epoch, every checkpoint";
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 12 * 2 + 12 + 12 + 3)
+      << "every second step, every epoch, every checkpoint; how it began, which images are shown, how it ended";
 }
 
 TEST_F(Trainers, EveryBatchNormKindTrainsOnRanksThatGetNoSample) {

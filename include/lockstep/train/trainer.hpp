@@ -71,6 +71,8 @@ class Trainer {
     std::function<bool()> stop_requested = [] { return false; };
     /// After each step, on every rank.
     std::function<void(std::int64_t step, const StepResult&)> on_step = [](std::int64_t, const StepResult&) {};
+    /// Before a run that made all its steps says so in its log, on every rank: what throws here makes it a failed one.
+    std::function<void()> before_end = [] {};
   };
 
   /// Opens the data and builds the model; everything that a config can have wrong is found here.

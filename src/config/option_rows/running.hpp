@@ -35,6 +35,8 @@ constexpr std::array running{
               "go on with this run from its newest checkpoint, on any number of ranks"},
     OptionRow{"from", "", train, path, "RUN", "", false, true, 0, 0,
               "refine this run: a child with its options but for what is said, from its best weights (or --weights last)"},
+    OptionRow{"forget", "", train, text_list, "OPTION,…", "", false, false, 0, 0,
+              "with --from: options of the parent that the child does not take over, such as early-stopping,stage"},
     OptionRow{"dry-run", "", train, flag, "", "false", false, true, 0, 0,
               "make a few steps without writing anything; say what the run will take in time and memory"},
     OptionRow{
