@@ -3,6 +3,9 @@
 # This checkout, whatever the current directory and whichever link the script was called through.
 project_root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 
+# Whether these scripts were installed beside programs, instead of lying in a checkout that builds them.
+installed() { [[ ! -f $project_root/CMakeLists.txt ]]; }
+
 say() { printf '%s\n' "$*"; }
 
 # warn WHAT WHERE HOW and fail WHAT WHERE HOW speak as the program does: what is wrong · where · how to fix it.
@@ -21,6 +24,16 @@ print_help() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }
 # Cores this process may use: nproc looks at the affinity mask, which Slurm, taskset and containers narrow. It is asked
 # without OMP_NUM_THREADS, which it would believe instead.
 usable_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc; }
+
+# The program of a build folder; of the checkout's own, or of what was installed with this script, where none is named.
+find_program() {  # [BUILD_DIR]
+  local candidate candidates=("$project_root/build/bin/lockstep" "$project_root/../../bin/lockstep")
+  (($# == 0)) || candidates=("$1/bin/lockstep")
+  for candidate in "${candidates[@]}"; do
+    [[ ! -x $candidate ]] || { realpath -s -- "$candidate"; return; }
+  done
+  fail "the program is not built" "${1:-$project_root/build}/bin/lockstep" "run launch/quickstart.sh, or pass --build-dir DIR"
+}
 
 # absolute_path PATH: relative ones are meant from where the user stands; PATH need not exist.
 absolute_path() { realpath -m -- "$1"; }

@@ -4,11 +4,13 @@
 #   launch/quickstart.sh [--build-dir DIR]
 #
 # Writes below the checkout: build/ (or DIR), datasets/quickstart and runs/quickstart-N, a new N each time. What is there
-# already is used again. The first run fetches 0.6 GB and builds for some minutes; the rest takes about half a minute.
+# already is used again. The first run fetches 0.6 GB and builds for some minutes; the rest takes about half a minute. Where
+# the programs are installed already (launch/ is not in a checkout), there is no build, and all is written below the current
+# directory.
 set -euo pipefail
 source "$(dirname "$(readlink -f "$0")")/common.sh"
 
-build=$project_root/build
+build=
 while (($#)); do
   case $1 in
     --build-dir | --build-dir=*)
@@ -19,8 +21,6 @@ while (($#)); do
   esac
   shift
 done
-cd "$project_root"
-lockstep=$build/bin/lockstep
 data=datasets/quickstart
 
 step() { printf '\n== %s\n' "$*"; }
@@ -31,11 +31,20 @@ first_free_run() {
   printf 'runs/quickstart-%d' "$number"
 }
 
-step "1/5  Set-up"
-launch/setup.sh --build-dir "$build"
+if installed; then
+  [[ -z $build ]] || usage_fail "there is nothing to build" "--build-dir"
+  launch=$project_root/launch
+else
+  cd "$project_root"
+  launch=launch
+  : "${build:=$project_root/build}"
+  step "1/5  Set-up"
+  launch/setup.sh --build-dir "$build"
 
-step "2/5  Build"
-build_targets "$build" lockstep lockstep-preprocess
+  step "2/5  Build"
+  build_targets "$build" lockstep lockstep-preprocess
+fi
+lockstep=$(find_program ${build:+"$build"})
 
 started=$SECONDS
 step "3/5  Data set: 6000 generated pictures of ten shapes in $data"
@@ -48,7 +57,7 @@ fi
 
 run=$(first_free_run)
 step "4/5  Training on 2 ranks: $run"
-launch/train_local.sh --build-dir "$build" 2 --data "$data" --run "$run" --filters 32,64,128 --dense 128 \
+"$launch/train_local.sh" ${build:+--build-dir "$build"} 2 --data "$data" --run "$run" --filters 32,64,128 --dense 128 \
   --activation mish --dropout-conv 0.1 --dropout-dense 0.2 --epochs 6
 
 step "5/5  Evaluation on the test split, which training has not seen"
@@ -62,5 +71,5 @@ Done in $((SECONDS - started)) s after the build. Where to look next, in $run/:
   config.ini     this training, complete
 and with your own images, a folder for each class:
   $lockstep preprocess --source class-folders --input YOUR_IMAGES --output datasets/yours
-  launch/train_local.sh 2 --data datasets/yours --run runs/first --config configs/custom_cnn.ini
+  $launch/train_local.sh 2 --data datasets/yours --run runs/first --config ${launch%launch}configs/custom_cnn.ini
   $lockstep train --help"

@@ -22,6 +22,12 @@ for package in "${@:4}"; do
   [[ " $MISSING " == *" $package "* ]] || echo "installed $package"
 done
 """
+# Finds that $PROBED neither compile nor link.
+FAKE_CMAKE = r"""#!/bin/bash
+if [[ $1 == --version ]]; then echo "cmake version ${CMAKE_IS-3.25.1}"; exit; fi
+[[ $1 == -S && $2 == */cmake/probe && $3 == -B ]] || exit 1
+tr ' ' '\n' <<<"$PROBED" >"$4/missing.txt"
+"""
 FAKE_APT_GET = '#!/bin/bash\necho "apt-get $*" >>"$APT_LOG"\n[[ $* != *"$APT_FAILS_AT"* ]]\n'
 
 
@@ -59,7 +65,8 @@ class SetupTest(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name)
         self.folder.chmod(0o755)  # the user nobody runs the scripts, too
-        shutil.copytree(ROOT / "launch", self.folder / "checkout/launch")
+        for folder in ("launch", "cmake"):
+            shutil.copytree(ROOT / folder, self.folder / "checkout" / folder)
         self.build = self.folder / "build"
         self.wheels = self.folder / "index"
         self.bin = self.folder / "bin"
@@ -104,14 +111,65 @@ class SetupTest(unittest.TestCase):
 
 
 class DebianPackages(SetupTest):
-    def test_without_root_it_prints_the_one_line(self):
+    def without_root(self, *words, **environment):
+        """On a machine where programs with $PROBED neither compile nor link."""
         self.add_program("sudo", "#!/bin/bash\nexit 1\n")  # asks for a password
-        result = self.run_setup(user=NOBODY if os.geteuid() == 0 else None, MISSING="libhdf5-dev ccache")
+        self.add_program("cmake", FAKE_CMAKE)
+        return self.run_setup(*words, user=NOBODY if os.geteuid() == 0 else None, **environment)
+
+    def test_without_root_it_names_what_is_missing_and_the_ways_to_it(self):
+        result = self.without_root(MISSING="libhdf5-dev ccache libgtest-dev", PROBED="hdf5 turbojpeg")
         self.assertEqual(result.returncode, 1, result.stdout)
+        for words in ("  HDF5 1.10 or later\n", "  libjpeg-turbo with its TurboJPEG interface\n", "module avail", "launch/site.example.sh",
+                      "launch/spack.yaml", "launch/lockstep.def"):
+            self.assertIn(words, result.stdout)
+        self.assertNotIn("GoogleTest", result.stdout)
         self.assertEqual(result.stdout.splitlines()[-1].strip(), "sudo sh -c 'apt-get update && apt-get install -y "
-                         "--no-install-recommends ccache libhdf5-dev'")
+                         "--no-install-recommends libhdf5-dev libturbojpeg0-dev libjpeg-dev'")
         self.assertFalse(self.build.exists())
         self.assertFalse(self.apt_log.exists())
+
+    def test_libraries_from_elsewhere_are_as_good(self):
+        """Packages are not installed, but what needs them compiles: modules are loaded, or an administrator did it by hand."""
+        make_torch_wheels(self.wheels)
+        self.folder.chmod(0o777)
+        self.assert_done(self.without_root(MISSING="libhdf5-dev libopenmpi-dev", PROBED=""))
+
+    def test_too_old_is_as_good_as_missing(self):
+        result = self.without_root(MISSING="cmake", PROBED="", CMAKE_IS="3.22.1")
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn("  CMake 3.25 or later\n", result.stdout)
+        self.assertNotIn("GCC", result.stdout)
+
+    def test_another_system_is_not_asked_for_its_packages(self):
+        make_torch_wheels(self.wheels)
+        tools = self.folder / "tools"  # all there is, but for dpkg-query and apt-get
+        tools.mkdir()
+        for folder in ("/usr/bin", "/bin"):
+            for program in pathlib.Path(folder).iterdir():
+                if not program.name.startswith(("dpkg", "apt")) and not (tools / program.name).exists():
+                    (tools / program.name).symlink_to(program)
+        for name in ("dpkg-query", "apt-get"):
+            (self.bin / name).unlink()
+        self.add_program("cmake", FAKE_CMAKE)
+        path = f"{self.bin}:{tools}"
+        result = self.run_setup(PATH=path, PROBED="mpi")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("  Open MPI 4.1 or later\n", result.stdout)
+        self.assertNotIn("apt-get", result.stdout)
+        self.assert_done(self.run_setup(PATH=path, PROBED=""))
+
+    def test_the_probe_finds_what_is_here_and_what_is_not(self):
+        """The real one, of CMake's own."""
+        def missing(*words):
+            folder = self.folder / f"probe{len(words)}"
+            result = subprocess.run(["cmake", "-S", ROOT / "cmake/probe", "-B", folder, *words], text=True, capture_output=True)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return (folder / "missing.txt").read_text().split()
+
+        self.assertEqual(missing("-DPROBE_TESTS=ON"), [])
+        without = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ("MPI", "HDF5", "Boost", "fmt", "ZLIB")]
+        self.assertEqual(missing(*without), ["mpi", "hdf5", "zlib", "png", "boost", "spdlog", "fmt"], "libpng needs zlib, spdlog fmt")
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_as_root_it_installs_just_what_is_missing(self):
@@ -119,7 +177,7 @@ class DebianPackages(SetupTest):
         self.assert_done(self.run_setup(MISSING="libhdf5-dev ccache"))
         update, install = self.apt_log.read_text().splitlines()
         self.assertTrue(update.endswith(" update"), update)
-        self.assertTrue(install.endswith(" install -y --no-install-recommends ccache libhdf5-dev"), install)
+        self.assertTrue(install.endswith(" install -y --no-install-recommends libhdf5-dev ccache"), install)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_a_failing_apt_get_is_named(self):
@@ -132,6 +190,15 @@ class DebianPackages(SetupTest):
         self.assertEqual(result.stdout.splitlines(), ["missing: ccache", "missing: LibTorch (torch==2.11.0, cpu)",
                                                       "missing: the tests' Python packages"])
         self.assertFalse(self.build.exists())
+
+    def test_slurm_is_for_the_tests_alone_and_not_needed(self):
+        result = self.run_setup("--check-only", "--tests", MISSING="slurmctld munge")
+        self.assertEqual(result.stdout.splitlines()[:2], ["missing: munge", "missing: slurmctld"])
+        self.assertNotIn("slurm", self.run_setup("--check-only", MISSING="slurmctld munge").stdout)
+        self.add_program("sudo", "#!/bin/bash\nexit 1\n")
+        result = self.run_setup("--tests", user=NOBODY if os.geteuid() == 0 else None, MISSING="slurmctld", build="/proc/none")
+        self.assertIn("The tests of Slurm will be skipped: installing it (slurmctld)", result.stdout)
+        self.assertFalse(self.apt_log.exists())
 
     def test_a_wrong_command_line_is_a_usage_error(self):
         for words in (["--gpu"], ["--build-dir"]):
@@ -210,6 +277,64 @@ class LibTorch(SetupTest):
         self.add_program("python3", "#!/bin/bash\necho 'no version is set' >&2\nexit 127\n")
         make_torch_wheels(self.wheels)
         self.assert_done(self.run_setup())
+
+
+class WithoutNetwork(SetupTest):
+    def test_what_was_fetched_on_one_machine_is_enough_on_another(self):
+        make_torch_wheels(self.wheels)
+        make_wheel(self.wheels, "sympy", "1.14")
+        carried = self.folder / "carried"
+        fetched = self.run_setup("--cuda", "--fetch", carried)
+        self.assert_done(fetched, f"fetched; on the machine without network: launch/setup.sh --cuda --from {carried}")
+        self.assertFalse(self.build.exists())
+        self.wheels.rename(self.folder / "offline")
+        dead = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_FIND_LINKS": ""}
+        before = sorted(carried.rglob("*"))
+        for attempt in ("first", "second"):  # what was carried stays
+            build = self.folder / attempt
+            self.assert_done(self.run_setup("--cuda", "--from", carried, "--prefix", build, build=self.folder / "unused", **dead))
+            installed = {path.parent.name for path in build.glob("python/lib/python3*/site-packages/*/content")}
+            self.assertLess({"torch", "nvidia_cublas", "sympy"}, installed)
+        self.assertEqual(sorted(carried.rglob("*")), before)
+        self.assertEqual([path.name for path in carried.iterdir()], ["wheels"])
+        self.assert_error(self.run_setup("--from", carried, **dead), "torch-cpu was not fetched", str(carried), "launch/setup.sh --fetch DIR")
+
+    def test_wrong_words(self):
+        for words in (("--fetch", "a", "--from", "b"), ("--from", self.folder / "none"), ("--fetch",)):
+            self.assertEqual(self.run_setup(*words).returncode, 2)
+
+    def test_another_release_is_named_once(self):
+        make_wheel(self.wheels, "torch", "2.9.1")
+        fetched = self.run_setup("--torch", "2.9.1", "--fetch", self.folder / "carried")
+        self.assertIn(f"--torch 2.9.1 --from {self.folder}/carried", fetched.stdout)
+        self.assert_done(self.run_setup("--torch", "2.9.1"))
+        self.assertEqual((self.build / "python/.lockstep-torch").read_text(), "torch==2.9.1 cpu\n")
+        self.assert_done(self.run_setup(), "set-up: nothing to do")
+
+    def test_folders_of_others_are_left_alone(self):
+        make_torch_wheels(self.wheels)
+        mine = self.folder / "home/python/mine"
+        mine.mkdir(parents=True)
+        self.assert_error(self.run_setup("--prefix", self.folder / "home"), "a folder that this script has not made", "home/python")
+        self.run_setup("--fetch", self.folder / "home")
+        self.assertTrue(mine.exists())
+
+
+class Gpu(SetupTest):
+    def set_up(self, driver, capability, **environment):
+        make_torch_wheels(self.wheels)
+        make_wheel(self.wheels, "sympy", "1.14")
+        self.add_program("nvidia-smi", f"#!/bin/bash\necho '{driver}, {capability}'\n")
+        return self.run_setup("--cuda", **environment)
+
+    def test_an_old_driver_or_gpu_is_said_before_gigabytes_are_fetched(self):
+        self.assert_error(self.set_up("535.104.05", "8.0"), "driver 535.104.05 is older than the 580", "nvidia-smi", "whl/cu126")
+        self.assert_error(self.set_up("580.65.06", "7.0"), "compute capability 7.0", "whl/cu126")
+        self.assertFalse(self.build.exists())
+
+    def test_a_new_one_is_fine_and_so_is_another_index(self):
+        self.assert_done(self.set_up("580.65.06", "7.5"))
+        self.assert_done(self.set_up("535.1", "7.0", PIP_INDEX_URL="http://127.0.0.1:9/cu126"), "set-up: nothing to do")
 
 
 @unittest.skipUnless(os.geteuid() == 0, "mounting a small disk needs root")

@@ -1,0 +1,65 @@
+# Versions that lockstep needs, each checked with what to do about it. -DLOCKSTEP_UNTRIED=ON makes errors warnings.
+#
+# Smallest: GCC 12 or Clang 15 (C++20 ranges), CMake 3.25, HDF5 1.10, Open MPI 4.1. Tried: GCC 12.2, HDF5 1.10.8,
+# Open MPI 4.1.4 (Debian 12).
+function(refuse)
+  list(JOIN ARGN "" text)
+  if(LOCKSTEP_UNTRIED)
+    message(WARNING "${text}")
+  else()
+    message(FATAL_ERROR "${text} (To try all the same: -DLOCKSTEP_UNTRIED=ON.)")
+  endif()
+endfunction()
+
+function(require_compiler)
+  set(smallest_GNU 12)
+  set(smallest_Clang 15)
+  set(smallest ${smallest_${CMAKE_CXX_COMPILER_ID}})
+  if(NOT smallest)
+    refuse("${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID}; GCC and Clang compile lockstep. Name one with "
+           "-DCMAKE_CXX_COMPILER=g++, in an empty build folder.")
+  elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS smallest)
+    refuse("${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, ${smallest} is the oldest that "
+           "compiles lockstep. On a cluster load a module (module avail gcc), then configure in an empty build folder.")
+  endif()
+endfunction()
+
+# mpi.h says whose it is. Launch scripts, job scripts and the tests know Open MPI's ways alone.
+function(require_open_mpi)
+  find_path(header mpi.h PATHS ${MPI_CXX_INCLUDE_DIRS} NO_DEFAULT_PATH NO_CACHE)
+  set(text "")
+  if(header)
+    file(STRINGS ${header}/mpi.h text REGEX "#define[ \t]+(OMPI_[A-Z]+_VERSION|MPICH_VERSION|I_MPI_VERSION|MVAPICH2_VERSION|MPT_VERSION)")
+  endif()
+  if(text MATCHES "I_MPI_VERSION[ \t]+\"([^\"]*)")
+    set(other "Intel MPI ${CMAKE_MATCH_1}")
+  elseif(text MATCHES "MVAPICH2_VERSION[ \t]+\"([^\"]*)")
+    set(other "MVAPICH2 ${CMAKE_MATCH_1}")
+  elseif(text MATCHES "MPICH_VERSION[ \t]+\"([^\"]*)")
+    set(other "MPICH ${CMAKE_MATCH_1}, or made from it (Cray MPICH, Intel MPI)")
+  elseif(NOT text MATCHES "OMPI_MAJOR_VERSION[ \t]+([0-9]+)")
+    set(other "an unknown MPI")
+  endif()
+  if(other)
+    refuse("The MPI of ${MPI_CXX_COMPILER} is ${other}: lockstep runs on Open MPI, 4.1 or later. Load its module, or name its "
+           "compiler wrapper with -DMPI_CXX_COMPILER=…/mpicxx, in an empty build folder.")
+    return()
+  endif()
+  set(major ${CMAKE_MATCH_1})
+  string(REGEX MATCH "OMPI_MINOR_VERSION[ \t]+([0-9]+)" unused "${text}")
+  set(version ${major}.${CMAKE_MATCH_1})
+  if(version VERSION_LESS 4.1)
+    refuse("Open MPI ${version} of ${MPI_CXX_COMPILER} is too old: 4.1 is the oldest that lockstep was tried with.")
+  elseif(version VERSION_GREATER_EQUAL 6)
+    message(STATUS "Open MPI ${version} is untried: tests pass with 4.1")
+  endif()
+endfunction()
+
+function(require_hdf5)
+  if(HDF5_VERSION VERSION_LESS 1.10)
+    refuse("HDF5 ${HDF5_VERSION} in ${HDF5_INCLUDE_DIRS} is too old: 1.10 is the oldest that lockstep reads and writes with. "
+           "Name another one with -DHDF5_ROOT=DIR.")
+  elseif(HDF5_VERSION VERSION_GREATER_EQUAL 1.15)
+    message(STATUS "HDF5 ${HDF5_VERSION} is untried: tests pass with 1.10")
+  endif()
+endfunction()
