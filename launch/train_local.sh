@@ -10,7 +10,7 @@
 set -euo pipefail
 source "$(dirname "$(readlink -f "$0")")/common.sh"
 
-build=$project_root/build
+build=
 while (($#)); do
   case $1 in
     --build-dir | --build-dir=*)
@@ -24,31 +24,16 @@ done
 [[ ${1-} =~ ^[1-9][0-9]{0,3}$ ]] || usage_fail "the number of ranks comes first" "'${1-}'"
 ranks=$1
 shift
-program=$build/bin/lockstep
-[[ -x $program ]] || fail "the program is not built" "$program" "run launch/quickstart.sh, or pass --build-dir DIR"
+program=$(find_program ${build:+"$build"})
 command -v mpirun >/dev/null || fail "mpirun is missing" "PATH" "run launch/setup.sh"
 
-# --- the environment of the ranks -------------------------------------------------------------------------------------
-default() { [[ -v $1 ]] || export "$1=$2"; }
-
-cores=$(usable_cores)
-default OMP_NUM_THREADS $((cores > ranks ? cores / ranks : 1))
-# Blocks of many megabytes come and go with every step. glibc returns them to the kernel each time, and the page faults
-# then cost more than the mathematics: these thresholds, 8 and 16 GiB, let it keep them.
-default MALLOC_MMAP_THRESHOLD_ 8589934592
-default MALLOC_TRIM_THRESHOLD_ 17179869184
-if ((EUID == 0)); then  # containers; mpirun refuses root unless told twice
-  default OMPI_ALLOW_RUN_AS_ROOT 1
-  default OMPI_ALLOW_RUN_AS_ROOT_CONFIRM 1
-fi
-if ((ranks > cores)); then
+ranks_here=$ranks
+source "$project_root/launch/env.sh"
+((ranks <= cores)) ||
   warn "$ranks ranks share $cores cores" "this machine" "it works, slowly; for speed start at most $cores"
-  default OMPI_MCA_mpi_yield_when_idle 1  # a waiting rank spins, on a core that another one needs
-fi
 
-# --bind-to none: mpirun would bind each rank to a single core, which its loader threads then share with its compute
-# threads. --oversubscribe: mpirun counts cores, not hardware threads, and would refuse ranks that fit.
-launch=(mpirun -np "$ranks" --bind-to none --oversubscribe "$program" train "$@")
+# --oversubscribe: mpirun counts cores, not hardware threads, and would refuse ranks that fit.
+launch=(mpirun -np "$ranks" --oversubscribe "$program" train "$@")
 
 # --- run it, and pass signals on --------------------------------------------------------------------------------------
 # On SIGINT mpirun kills its ranks within a second, in the middle of a step. So it runs in a process group of its own,

@@ -88,6 +88,7 @@ Options complete_options(const Options& said, World& world, const Log& log) {
 }
 
 Exit train_run(const Options& options, World& world, const Log& log) {
+  const StopSignal stop;  // heard while the data are opened, too: the run then ends after its first step
   RunConfig config = RunConfig::from(options);
   require_learnt_weights(config.model, options.has("resume"));
   const bool resumes = options.has("resume"), rehearses = options.flag("dry-run"), searches = options.flag("find-lr");
@@ -116,7 +117,6 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   }
   ShardAccess shards(config.loader, manifest, world, log);
   config.loader.shards = shards.folder();
-  const StopSignal stop;
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
   hooks.on_step = [&shards](std::int64_t, const StepResult&) { shards.rethrow(); };

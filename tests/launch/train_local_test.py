@@ -51,12 +51,17 @@ class TrainLocal(unittest.TestCase):
     def told_environment(self, result):
         return dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
 
-    def test_ranks_are_not_bound_and_options_arrive_whole(self):
+    def test_options_arrive_whole(self):
         result = self.train("2", "--data", "a folder/with spaces", "--lr", "1e-3")
         self.assertEqual(result.returncode, 0, result.stderr)
         words = [line[5:] for line in result.stdout.splitlines() if line.startswith("word ")]
-        self.assertEqual(words, ["-np", "2", "--bind-to", "none", "--oversubscribe", str(self.folder / "build/bin/lockstep"),
+        self.assertEqual(words, ["-np", "2", "--oversubscribe", str(self.folder / "build/bin/lockstep"),
                                  "train", "--data", "a folder/with spaces", "--lr", "1e-3"])
+
+    def test_ranks_are_bound_to_no_single_core(self):
+        told = self.told_environment(self.train("1"))
+        self.assertEqual(told["OMPI_MCA_hwloc_base_binding_policy"], "none")
+        self.assertEqual(told["PRTE_MCA_hwloc_default_binding_policy"], "none")
 
     def test_ranks_share_the_cores_this_process_may_use(self):
         told = self.told_environment(self.train("1"))
