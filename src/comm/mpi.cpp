@@ -43,7 +43,7 @@ std::shared_ptr<Pending> MpiCommunicator::start(const Operation& operation) {
   auto started = std::make_shared<MpiOperation>(operation, queue_);
   try {
     std::erase_if(under_way_, [](const auto& earlier) { return earlier->test(); });
-    issue(ranks_, size(), pieces_, *started);
+    in_turn([&] { issue(ranks_, size(), pieces_, *started); });
   } catch (...) {
     failure_ = std::current_exception();
     throw;
@@ -67,10 +67,12 @@ MpiCommunicator::~MpiCommunicator() {
     // MPI may write into these tensors for as long as the process lives: they are given away on purpose.
     new std::shared_ptr<MpiOperation>(operation);
   }
-  if (all_done) MPI_Comm_free(&ranks_);
+  if (all_done) in_turn([&] { return MPI_Comm_free(&ranks_); });
 }
 
 std::unique_ptr<Communicator> MpiCommunicator::split(int colour, int key) {
+  // Blocks in its turn: ranks split while nothing else of theirs is under way.
+  const MpiTurn turn;
   MPI_Comm part = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(ranks_, colour < 0 ? MPI_UNDEFINED : colour, key, &part), "MPI_Comm_split");
   if (part == MPI_COMM_NULL) return nullptr;
@@ -88,7 +90,7 @@ std::unique_ptr<Communicator> make_mpi_communicator(const World& world, Progress
     throw Error("MPI is not running in this process", "make_mpi_communicator", "start the program with mpirun or srun");
   }
   MPI_Comm ranks = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &ranks), "MPI_Comm_dup");
+  check_mpi(in_turn([&] { return MPI_Comm_dup(MPI_COMM_WORLD, &ranks); }), "MPI_Comm_dup");
   Place place{.backend = "mpi", .rank = world.rank(), .size = world.size(), .host = world.host()};
   auto queue = std::make_shared<MpiQueue>();
   auto thread = progress == Progress::thread ? std::make_shared<MpiProgressThread>(queue) : nullptr;

@@ -1,7 +1,8 @@
 // The only door to MPI: each call's return code becomes an Error that says in words what MPI found.
 //
 // Holds for communicators whose error handler is MPI_ERRORS_RETURN (World sets it on MPI_COMM_WORLD; duplicates and
-// splits inherit it). Functions may be called from any thread (MPI_THREAD_MULTIPLE). Internal to src/comm.
+// splits inherit it). Functions may be called from any thread, in turns where MPI wants them (mpi_turn.hpp). Internal
+// to src/comm.
 #pragma once
 // Only MPI's C functions: the C++ bindings, gone from the standard since 2012, need a library of their own.
 #define OMPI_SKIP_MPICXX 1
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "lockstep/core/error.hpp"
+#include "mpi_turn.hpp"
 #include "patience.hpp"
 
 namespace lockstep {
@@ -32,7 +34,7 @@ inline void wait_patiently(MPI_Request& request, const char* call) {
   Patience patience{std::chrono::microseconds(500)};
   const auto finished = [&] {
     int done = 0;
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), call);
+    check_mpi(in_turn([&] { return MPI_Test(&request, &done, MPI_STATUS_IGNORE); }), call);
     return done != 0;
   };
   while (!patience.ask(finished)) {

@@ -70,7 +70,7 @@ bool MpiOperation::advance() {
   try {
     while (!requests_.empty()) {
       int done = 0;
-      check_mpi(MPI_Test(&requests_.back(), &done, MPI_STATUS_IGNORE), "MPI_Test");
+      check_mpi(in_turn([&] { return MPI_Test(&requests_.back(), &done, MPI_STATUS_IGNORE); }), "MPI_Test");
       if (done == 0) return false;
       requests_.pop_back();
     }

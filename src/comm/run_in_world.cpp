@@ -50,6 +50,10 @@ Exit run_in_world(std::string_view command, const std::function<Exit(World&, con
   }
   World& world = *made;
   const Log log(world.rank(), world.size());
+  if (world.takes_turns())
+    log.info(
+        "this MPI allows calls of one thread at a time (MPI_THREAD_SERIALIZED): threads take turns, exchanges overlap "
+        "less");
   try {
     return work(world, log);
   } catch (const Error& error) {

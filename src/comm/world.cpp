@@ -32,11 +32,12 @@ void start_mpi() {
   if (running != 0) throw defect("MPI is already initialised: one World a process", "World");
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
-  if (provided < MPI_THREAD_MULTIPLE) {
+  if (provided < MPI_THREAD_SERIALIZED) {
     MPI_Finalize();
-    throw Error("this MPI does not allow calls from several threads (MPI_THREAD_MULTIPLE)", "MPI_Init_thread",
+    throw Error("this MPI allows calls of its main thread alone", "MPI_Init_thread",
                 "use an Open MPI built with --enable-mpi-thread-multiple (the default since 4.0)");
   }
+  if (provided < MPI_THREAD_MULTIPLE) MpiTurn::one_at_a_time();
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
@@ -98,22 +99,23 @@ int World::local_rank() const { return state_->local_rank; }
 int World::local_size() const { return state_->local_size; }
 std::string World::host() const { return state_->host; }
 bool World::uses_mpi() const { return state_->mpi; }
+bool World::takes_turns() const { return MpiTurn::are_taken(); }
 
 void World::barrier() {
   if (!state_->mpi) return;
   MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Ibarrier(state_->ranks, &request), "MPI_Ibarrier");
+  check_mpi(in_turn([&] { return MPI_Ibarrier(state_->ranks, &request); }), "MPI_Ibarrier");
   wait_patiently(request, "MPI_Ibarrier");
 }
 
 bool World::barrier_within(std::chrono::seconds patience) {
   if (!state_->mpi) return true;
   MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Ibarrier(state_->endings, &request), "MPI_Ibarrier");
+  check_mpi(in_turn([&] { return MPI_Ibarrier(state_->endings, &request); }), "MPI_Ibarrier");
   const auto deadline = std::chrono::steady_clock::now() + patience;
   int done = 0;
   while (true) {
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    check_mpi(in_turn([&] { return MPI_Test(&request, &done, MPI_STATUS_IGNORE); }), "MPI_Test");
     if (done != 0 || std::chrono::steady_clock::now() > deadline) return done != 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -123,7 +125,7 @@ std::string World::broadcast(std::string text, int root) {
   if (!state_->mpi) return text;
   const auto send = [&](void* data, int count, MPI_Datatype type) {
     MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Ibcast(data, count, type, root, state_->ranks, &request), "MPI_Ibcast");
+    check_mpi(in_turn([&] { return MPI_Ibcast(data, count, type, root, state_->ranks, &request); }), "MPI_Ibcast");
     wait_patiently(request, "MPI_Ibcast");
   };
   // A length that does not fit is announced as such, so that the other ranks fail too instead of waiting.
@@ -141,7 +143,10 @@ std::vector<std::string> World::gather_all(const std::string& mine) {
   MPI_Request request = MPI_REQUEST_NULL;
   const std::int64_t my_length = static_cast<std::int64_t>(mine.size());
   std::vector<std::int64_t> lengths(ranks);  // [rank]
-  check_mpi(MPI_Iallgather(&my_length, 1, MPI_INT64_T, lengths.data(), 1, MPI_INT64_T, state_->ranks, &request),
+  check_mpi(in_turn([&] {
+              return MPI_Iallgather(&my_length, 1, MPI_INT64_T, lengths.data(), 1, MPI_INT64_T, state_->ranks,
+                                    &request);
+            }),
             "MPI_Iallgather");
   wait_patiently(request, "MPI_Iallgather");
   const std::int64_t total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
@@ -151,8 +156,10 @@ std::vector<std::string> World::gather_all(const std::string& mine) {
   std::vector<int> starts(ranks, 0);                              // [rank]
   std::partial_sum(counts.begin(), counts.end() - 1, starts.begin() + 1);
   std::string all(static_cast<std::size_t>(total), '\0');
-  check_mpi(MPI_Iallgatherv(mine.data(), static_cast<int>(my_length), MPI_CHAR, all.data(), counts.data(),
-                            starts.data(), MPI_CHAR, state_->ranks, &request),
+  check_mpi(in_turn([&] {
+              return MPI_Iallgatherv(mine.data(), static_cast<int>(my_length), MPI_CHAR, all.data(), counts.data(),
+                                     starts.data(), MPI_CHAR, state_->ranks, &request);
+            }),
             "MPI_Iallgatherv");
   wait_patiently(request, "MPI_Iallgatherv");
 
@@ -167,7 +174,9 @@ void World::sum(std::vector<std::int64_t>& values) {
   if (!state_->mpi) return;
   const int count = checked_length(values.size(), "World::sum");
   MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, values.data(), count, MPI_INT64_T, MPI_SUM, state_->ranks, &request),
+  check_mpi(in_turn([&] {
+              return MPI_Iallreduce(MPI_IN_PLACE, values.data(), count, MPI_INT64_T, MPI_SUM, state_->ranks, &request);
+            }),
             "MPI_Iallreduce");
   wait_patiently(request, "MPI_Iallreduce");
 }
@@ -175,14 +184,15 @@ void World::sum(std::vector<std::int64_t>& values) {
 void World::post(int to, const std::string& text) {
   if (!state_->mpi || to == state_->rank) throw defect("a letter to nobody else", "World::post");
   MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(
-      MPI_Isend(text.data(), checked_length(text.size(), "World::post"), MPI_CHAR, to, 0, state_->letters, &request),
-      "MPI_Isend");
+  const int bytes = checked_length(text.size(), "World::post");
+  check_mpi(in_turn([&] { return MPI_Isend(text.data(), bytes, MPI_CHAR, to, 0, state_->letters, &request); }),
+            "MPI_Isend");
   wait_patiently(request, "MPI_Isend");
 }
 
 std::optional<World::Letter> World::collect() {
   if (!state_->mpi) return std::nullopt;
+  const MpiTurn turn;
   MPI_Message message = MPI_MESSAGE_NULL;
   MPI_Status status{};
   int found = 0, bytes = 0;

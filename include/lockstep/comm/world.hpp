@@ -1,6 +1,7 @@
 // The processes of one run: MPI's life cycle as RAII, without tensors (the packer uses it too).
 //
-// Started by mpirun, srun or another launcher, it initialises MPI with MPI_THREAD_MULTIPLE and finalises it at the end;
+// Started by mpirun, srun or another launcher, it initialises MPI for calls of several threads (which take
+// turns where it has MPI_THREAD_SERIALIZED alone) and finalises it at the end;
 // started by hand it is a world of one rank that never touches MPI (saves 0.3 s and a daemon). One World a process,
 // made and destroyed on the main thread, after which no Communicator may be used. Destroyed while an exception unwinds,
 // it ends the whole run (exit code 1): MPI_Finalize would wait for the other ranks. Programs catch first and abort()
@@ -19,7 +20,7 @@ namespace lockstep {
 
 class World {
  public:
-  /// Errors: MPI without MPI_THREAD_MULTIPLE; MPI already initialised.
+  /// Errors: MPI that allows calls of its main thread alone; MPI already initialised.
   World();
   ~World();
   World(const World&) = delete;
@@ -35,6 +36,8 @@ class World {
   std::string host() const;
   /// Whether MPI is running, that is whether more than this process may be there.
   bool uses_mpi() const;
+  /// Whether threads take turns at calling MPI, which allows no more.
+  bool takes_turns() const;
 
   // The few operations that need no tensor; every rank calls them in the same order, from one thread.
   void barrier();
