@@ -80,7 +80,7 @@ class AnyNumberOfNodes(OnACluster):
         for nodes, launcher in ((1, "mpirun"), (2, "mpirun"), (4, "srun")):
             output = self.folder / f"data-{nodes}"
             self.cluster.wait(self.submit("preprocess", "--source", "class-folders", "--input", "images", "--output", output.name, "--side",
-                                          24, resources=(f"--nodes={nodes}",), LOCKSTEP_LAUNCHER=launcher))
+                                          24, resources=(f"--nodes={nodes}", "--ntasks-per-node=2"), LOCKSTEP_LAUNCHER=launcher))
             found = {name: (output / name).read_bytes() for name in files_below(output)}
             expected = expected or found
             self.assertEqual(sorted(found), sorted(expected))
