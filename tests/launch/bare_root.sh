@@ -16,9 +16,9 @@ command -v debootstrap >/dev/null || fail "debootstrap is missing" "PATH" "apt-g
 (cd "$build" && cpack >/dev/null)
 [[ -e $bare/etc/debian_version ]] ||
   debootstrap --variant=minbase --include=openmpi-bin bookworm "$bare" "${MIRROR:-http://deb.debian.org/debian}" >/dev/null
-rm -rf "$bare/home/user"
-mkdir -p "$bare/home/user"
-tar -xzf "$build"/lockstep-*.tar.gz -C "$bare/home/user"
+rm -rf "$bare/opt/bundle"
+mkdir -p "$bare/opt/bundle"
+tar -xzf "$build"/lockstep-*.tar.gz -C "$bare/opt/bundle"
 say "$(chroot "$bare" dpkg-query -W -f '${Package}\n' | grep -c -- '-dev$' || true) -dev packages there"
 unshare --mount --net --fork bash -c '
   set -e
@@ -27,4 +27,4 @@ unshare --mount --net --fork bash -c '
   mount -t sysfs sys "$1/sys"
   mount --rbind /dev "$1/dev"
   mount -t tmpfs shm "$1/dev/shm"
-  exec chroot "$1" bash -c "cd /home/user && lockstep-*/share/lockstep/launch/quickstart.sh"' bare "$bare"
+  exec chroot "$1" bash -c "cd /opt/bundle && lockstep-*/share/lockstep/launch/quickstart.sh"' bare "$bare"
