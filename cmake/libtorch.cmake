@@ -4,7 +4,7 @@
 # libtorch_cpu and libc10 (which, in the CUDA wheel, link the CUDA runtime and CUPTI that lie in wheels beside it).
 # Sets LIBTORCH_VERSION.
 set(libtorch_smallest 2.6)
-set(libtorch_tested 2.11)  # all tests pass with it
+set(libtorch_tested 2.9 2.11)  # all tests that don't need Python's torch pass with them
 
 if(NOT LIBTORCH)
   file(GLOB found ${CMAKE_BINARY_DIR}/python/lib/python3*/site-packages/torch)
@@ -40,7 +40,7 @@ endif()
 file(STRINGS ${config}/TorchConfig.cmake old_strings REGEX "_GLIBCXX_USE_CXX11_ABI=0")
 if(old_strings)
   message(FATAL_ERROR "LibTorch ${LIBTORCH_VERSION} in ${LIBTORCH} was compiled with _GLIBCXX_USE_CXX11_ABI=0, the libraries "
-                      "of this system with 1. Take the download called cxx11-abi, or the torch wheel of 2.6 or later.")
+                      "of this system with 1. Take the download called cxx11-abi, or a torch wheel of 2.7 or later (launch/setup.sh --torch 2.7.1).")
 endif()
 add_library(libtorch INTERFACE)
 # -idirafter: the wheel carries headers of other libraries too, among them another release of fmt than the one we link.

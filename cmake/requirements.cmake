@@ -11,7 +11,9 @@ function(refuse)
   endif()
 endfunction()
 
+# Sets compiler_tried: whether our own code compiles with it without a warning, false alarms too (GCC 14 has some).
 function(require_compiler)
+  set(tried_GNU 12)
   set(smallest_GNU 12)
   set(smallest_Clang 15)
   set(smallest ${smallest_${CMAKE_CXX_COMPILER_ID}})
@@ -21,6 +23,11 @@ function(require_compiler)
   elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS smallest)
     refuse("${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, ${smallest} is the oldest that "
            "compiles lockstep. On a cluster load a module (module avail gcc), then configure in an empty build folder.")
+  endif()
+  string(REGEX MATCH "^[0-9]+" major ${CMAKE_CXX_COMPILER_VERSION})
+  set(compiler_tried OFF PARENT_SCOPE)
+  if(major IN_LIST tried_${CMAKE_CXX_COMPILER_ID})
+    set(compiler_tried ON PARENT_SCOPE)
   endif()
 endfunction()
 

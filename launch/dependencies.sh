@@ -51,36 +51,54 @@ has_command() {  # NAME: in a version that is new enough
   esac
 }
 
-# The lines of `dependencies` of which neither the packages are installed nor a program compiles and links.
-missing_dependencies() {
-  local folder line probe missing=()
+# The lines of `dependencies` whose command is not there, or with whose library no program compiles and links. Those that
+# can't be tried, since there is nothing to compile with, come with a question mark in front.
+missing_dependencies() {  # WITH_TESTS: ON or OFF
+  local folder line probe missing=() tried=false
   for line in "${dependencies[@]}"; do
     probe=$(cut -d'|' -f2 <<<"$line")
     [[ $probe == command\ * ]] && ! has_command "${probe#command }" && missing+=("$line")
   done
-  if has_command cmake; then
+  if has_command cmake && has_command ninja; then
     folder=$(mktemp -d)
-    if cmake -S "$project_root/cmake/probe" -B "$folder" -DPROBE_TESTS="${1:-OFF}" >"$folder/log" 2>&1; then
+    if cmake -S "$project_root/cmake/probe" -B "$folder" -G Ninja -DPROBE_TESTS="$1" >"$folder/log" 2>&1; then
+      tried=true
       for line in "${dependencies[@]}" "${test_dependencies[@]}"; do
         ! grep -qxF "$(cut -d'|' -f2 <<<"$line")" "$folder/missing.txt" || missing+=("$line")
       done
     else
       tail -5 "$folder/log" >&2
-      missing+=("${dependencies[0]}")  # without a compiler nothing else can be tried
+      missing+=("${dependencies[0]}")
     fi
     rm -rf "$folder"
+  fi
+  if ! $tried; then
+    local libraries=("${dependencies[@]}")
+    [[ $1 == OFF ]] || libraries+=("${test_dependencies[@]}")
+    for line in "${libraries[@]}"; do
+      [[ $line == *"|command "* || " ${missing[*]} " == *"$line"* ]] || missing+=("?$line")
+    done
   fi
   printf '%s\n' ${missing[@]+"${missing[@]}"}
 }
 
 # explain_missing LINE...: what is missing, and the ways to it.
 explain_missing() {
-  local line packages=()
+  local line packages=() untried=()
   say "These are missing (no program with them compiles and links here):"
   for line in "$@"; do
-    say "  ${line%%|*}"
-    packages+=(${line##*|})
+    if [[ $line == \?* ]]; then
+      untried+=("${line%%|*}")
+      packages+=($(missing_packages ${line##*|}))
+    else
+      say "  ${line%%|*}"
+      packages+=(${line##*|})
+    fi
   done
+  if ((${#untried[@]} > 0)); then
+    say "These can't be tried before CMake, Ninja and a compiler are there:"
+    printf '  %s\n' "${untried[@]#\?}"
+  fi
   say "
 Ways to get them:
   modules    on a cluster: module avail, then load them before this script, and write the same lines into launch/site.sh

@@ -12,7 +12,7 @@
 #                    that compare with PyTorch itself need --cuda too
 #   --build-dir DIR, --prefix DIR
 #                    the build folder, which takes it all: home folders are often too small (default: build, in the checkout)
-#   --torch VERSION  another LibTorch, from 2.6 on, such as 2.9.1; --fetch and --from say the same
+#   --torch VERSION  another LibTorch, from 2.7 on, such as 2.9.1; --fetch and --from say the same
 #   --check-only     say what is missing, install nothing; exit code 1 if anything is
 #
 # A second run finds everything in place and does nothing. After a failure (no network, disk full) run it again: what was
@@ -53,6 +53,9 @@ while (($#)); do
   shift
 done
 [[ -z $fetch_dir || -z $from_dir ]] || usage_fail "--fetch and --from are two steps" "on two machines"
+# Other indices than PyPI may have older ones that will do (2.6.0+cu126).
+[[ -z $other_torch || -v PIP_INDEX_URL ]] || printf '2.7\n%s\n' "$other_torch" | sort -C -V ||
+  usage_fail "wheels of before 2.7 are compiled with another std::string than this system's libraries" "--torch $other_torch"
 [[ -z $from_dir || -d $from_dir ]] || usage_fail "there is no such folder" "--from $from_dir"
 if [[ -n $fetch_dir ]]; then
   mkdir -p "$fetch_dir" || fail "the folder can't be made" "$fetch_dir" "choose another one"

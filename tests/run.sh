@@ -29,7 +29,7 @@ while (($#)); do
 done
 
 "$project_root/launch/setup.sh" --tests "${setup_words[@]}" --build-dir "$build"
-configure "$build" -DLOCKSTEP_CUDA=$with_cuda
+configure "$build" -DLOCKSTEP_TESTS=ON -DLOCKSTEP_CUDA=$with_cuda
 build_targets "$build" all
 # Tests that start ranks or measure time are marked RUN_SERIAL, so that the others may run side by side.
 exec ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(usable_cores)" "$@"

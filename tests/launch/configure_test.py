@@ -1,4 +1,5 @@
 """What CMake says of libraries that lockstep can't be built with: versions, another MPI, the other kind of LibTorch."""
+import os
 import pathlib
 import re
 import subprocess
@@ -6,6 +7,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("LOCKSTEP_BINARY_DIR", ROOT / "build"))
 
 
 class Configure(unittest.TestCase):
@@ -53,7 +55,9 @@ class Configure(unittest.TestCase):
         def compiler(name, version):
             return "set(CMAKE_CXX_COMPILER c++)", f"set(CMAKE_CXX_COMPILER_ID {name})", f"set(CMAKE_CXX_COMPILER_VERSION {version})", "require_compiler()"
 
-        self.accepted(*compiler("GNU", "12.2.0"))
+        warnings_are_errors = 'message(STATUS "tried ${compiler_tried}")'
+        self.assertIn("tried ON", self.accepted(*compiler("GNU", "12.2.0"), warnings_are_errors))
+        self.assertIn("tried OFF", self.accepted(*compiler("GNU", "99.1"), warnings_are_errors))
         self.refused(["GNU 11.4.0", "12 is the oldest", "module"], *compiler("GNU", "11.4.0"))
         self.refused(["PGI", "GCC and Clang"], *compiler("PGI", "20"))
 
@@ -85,6 +89,19 @@ class Configure(unittest.TestCase):
         self.refused(["_GLIBCXX_USE_CXX11_ABI=0", "cxx11-abi"], *self.libtorch("2.6.0", "-D_GLIBCXX_USE_CXX11_ABI=0"))
         self.assertIn("taken", self.accepted(*self.libtorch("2.6.0", "-D_GLIBCXX_USE_CXX11_ABI=1")))
         self.assertIn("LibTorch 2.99.0 is untried: tests pass with", self.accepted(*self.libtorch("2.99.0")))
+
+    def test_without_googletest_there_are_no_tests(self):
+        torch = re.search(r"^LIBTORCH:PATH=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE)[1]
+
+        def configure(*words):
+            return subprocess.run(["cmake", "-S", ROOT, "-B", self.folder / "build", "-G", "Ninja", f"-DLIBTORCH={torch}",
+                                   "-DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON", *words], text=True, capture_output=True)
+
+        without = configure()
+        self.assertEqual(without.returncode, 0, without.stderr)
+        self.assertIn("No tests will be built", without.stdout)
+        self.assertFalse((self.folder / "build/tests").exists())
+        self.assertIn("GTest", configure("-DLOCKSTEP_TESTS=ON").stderr, "tests/run.sh asks for them")
 
 
 if __name__ == "__main__":

@@ -136,10 +136,15 @@ class DebianPackages(SetupTest):
         self.assert_done(self.without_root(MISSING="libhdf5-dev libopenmpi-dev", PROBED=""))
 
     def test_too_old_is_as_good_as_missing(self):
-        result = self.without_root(MISSING="cmake", PROBED="", CMAKE_IS="3.22.1")
+        result = self.without_root(MISSING="cmake libhdf5-dev", PROBED="", CMAKE_IS="3.22.1")
         self.assertEqual(result.returncode, 1, result.stdout)
-        self.assertIn("  CMake 3.25 or later\n", result.stdout)
-        self.assertNotIn("GCC", result.stdout)
+        missing, untried = result.stdout.split("These can't be tried before CMake, Ninja and a compiler are there:\n")
+        self.assertIn("  CMake 3.25 or later\n", missing)
+        self.assertNotIn("GCC", missing)
+        self.assertTrue(untried.startswith("  GCC 12 or later"), untried)
+        self.assertIn("  HDF5 1.10 or later\n", untried)
+        self.assertNotIn("GoogleTest", untried)
+        self.assertTrue(untried.strip().endswith("--no-install-recommends cmake libhdf5-dev'"), untried)
 
     def test_another_system_is_not_asked_for_its_packages(self):
         make_torch_wheels(self.wheels)
@@ -300,7 +305,7 @@ class WithoutNetwork(SetupTest):
         self.assert_error(self.run_setup("--from", carried, **dead), "torch-cpu was not fetched", str(carried), "launch/setup.sh --fetch DIR")
 
     def test_wrong_words(self):
-        for words in (("--fetch", "a", "--from", "b"), ("--from", self.folder / "none"), ("--fetch",)):
+        for words in (("--fetch", "a", "--from", "b"), ("--from", self.folder / "none"), ("--fetch",), ("--torch", "2.6.0")):
             self.assertEqual(self.run_setup(*words).returncode, 2)
 
     def test_another_release_is_named_once(self):
