@@ -1,7 +1,7 @@
 # Versions that lockstep needs, each checked with what to do about it. -DLOCKSTEP_UNTRIED=ON makes errors warnings.
 #
-# Smallest: GCC 12 or Clang 15 (C++20 ranges), CMake 3.25, HDF5 1.10, Open MPI 4.1. Tried: GCC 12.2, HDF5 1.10.8,
-# Open MPI 4.1.4 (Debian 12).
+# Smallest: GCC 12 or Clang 15 (C++20 ranges), CMake 3.25, HDF5 1.10.7, Open MPI 4.1. Tried: GCC 12.2, HDF5 1.10.8,
+# Open MPI 4.1.4 (Debian 12), and GCC 14.2, HDF5 1.14.5, Open MPI 5.0.7 (Debian 13).
 function(refuse)
   list(JOIN ARGN "" text)
   if(LOCKSTEP_UNTRIED)
@@ -58,15 +58,15 @@ function(require_open_mpi)
   if(version VERSION_LESS 4.1)
     refuse("Open MPI ${version} of ${MPI_CXX_COMPILER} is too old: 4.1 is the oldest that lockstep was tried with.")
   elseif(version VERSION_GREATER_EQUAL 6)
-    message(STATUS "Open MPI ${version} is untried: tests pass with 4.1")
+    message(STATUS "Open MPI ${version} is untried: tests pass with 4.1 and 5.0")
   endif()
 endfunction()
 
 function(require_hdf5)
-  if(HDF5_VERSION VERSION_LESS 1.10)
-    refuse("HDF5 ${HDF5_VERSION} in ${HDF5_INCLUDE_DIRS} is too old: 1.10 is the oldest that lockstep reads and writes with. "
-           "Name another one with -DHDF5_ROOT=DIR.")
+  if(HDF5_VERSION VERSION_LESS 1.10.7 OR HDF5_VERSION STREQUAL "1.12.0")
+    refuse("HDF5 ${HDF5_VERSION} in ${HDF5_INCLUDE_DIRS} is too old: file locking, which many parallel file systems lack, can't "
+           "be switched off before 1.10.7 and 1.12.1. Name another one with -DHDF5_ROOT=DIR.")
   elseif(HDF5_VERSION VERSION_GREATER_EQUAL 1.15)
-    message(STATUS "HDF5 ${HDF5_VERSION} is untried: tests pass with 1.10")
+    message(STATUS "HDF5 ${HDF5_VERSION} is untried: tests pass with 1.10 and 1.14")
   endif()
 endfunction()

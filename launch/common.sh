@@ -26,13 +26,13 @@ print_help() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }
 usable_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc; }
 
 # The program of a build folder; of the checkout's own, or of what was installed with this script, where none is named.
-find_program() {  # [BUILD_DIR]
+find_program() {  # [BUILD_DIR [HINT]]
   local candidate candidates=("$project_root/build/bin/lockstep" "$project_root/../../bin/lockstep")
-  (($# == 0)) || candidates=("$1/bin/lockstep")
+  [[ -z ${1:-} ]] || candidates=("$1/bin/lockstep")
   for candidate in "${candidates[@]}"; do
     [[ ! -x $candidate ]] || { realpath -s -- "$candidate"; return; }
   done
-  fail "the program is not built" "${1:-$project_root/build}/bin/lockstep" "run launch/quickstart.sh, or pass --build-dir DIR"
+  fail "the program is not built" "${1:-$project_root/build}/bin/lockstep" "${2:-run launch/quickstart.sh, or pass --build-dir DIR}"
 }
 
 # absolute_path PATH: relative ones are meant from where the user stands; PATH need not exist.

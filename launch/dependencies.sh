@@ -7,7 +7,7 @@ dependencies=(
   "Ninja|command ninja|ninja-build"
   "pkg-config|command pkg-config|pkg-config"
   "Open MPI 4.1 or later|mpi|libopenmpi-dev openmpi-bin"
-  "HDF5 1.10 or later|hdf5|libhdf5-dev"
+  "HDF5 1.10.7 or later, not 1.12.0|hdf5|libhdf5-dev"
   "xxHash|xxhash|libxxhash-dev"
   "zlib|zlib|zlib1g-dev"
   "OpenCV: core, imgproc, imgcodecs|opencv|libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev"
@@ -44,11 +44,23 @@ missing_packages() {
 }
 
 has_command() {  # NAME: in a version that is new enough
-  command -v "$1" >/dev/null || return 1
+  [[ $1 == python3 ]] || command -v "$1" >/dev/null || return 1
   case $1 in
     cmake) printf '3.25\n%s\n' "$(cmake --version 2>/dev/null | sed -n '1s/[^0-9]*//p')" | sort -C -V ;;
-    python3) python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || [[ -x /usr/bin/python3 ]] ;;
+    python3) find_python >/dev/null ;;
   esac
+}
+
+# The system's Python comes first: one earlier in PATH may be a version manager's, whose environments break when it moves.
+find_python() {
+  local candidate
+  for candidate in /usr/bin/python3 python3 python3.1{3,2,1,0}; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+  return 1
 }
 
 # The lines of `dependencies` whose command is not there, or with whose library no program compiles and links. Those that

@@ -10,16 +10,25 @@ source "$root/launch/common.sh"
 
 # --- warnings ---------------------------------------------------------------------------------------------------------
 # First of all: what comes while modules are loaded counts, too.
-warned=false launcher_pid= command=
+warned=false     # Slurm wants this start to end, and there shall be another
+terminated=false # processes were sent SIGTERM, after which mpirun ends with 1
+next_start=      # how it has been arranged
+launcher_pid= reminder_pid= command=
 on_warning() {
   warned=true
   say "Slurm's warning: stopping, to go on in another start of this job"
   ask_ranks_to_stop
 }
-# The end: of a preempted job, which still runs, or of one that ran out of time. Else it was cancelled, which is final.
+# The end: of a preempted job, which still runs, or of one that ran out of time, whose script may be killed before the ranks
+# have ended; an evaluation would run out of it again. Else it was cancelled, which is final.
 on_end() {
-  warned=false
-  [[ $(job_field JobState) != RUNNING && $(job_field Reason) != TimeLimit ]] || warned=true
+  warned=false terminated=true
+  if [[ $(job_field JobState) == RUNNING ]]; then
+    warned=true
+  elif [[ $(job_field Reason) == TimeLimit && -n $command && $command != evaluate ]]; then
+    warned=true
+    arrange_next_start
+  fi
   ask_ranks_to_stop
 }
 trap on_warning USR2
@@ -29,18 +38,30 @@ job_field() {  # NAME: of Slurm's record of this job
   scontrol show job "$SLURM_JOB_ID" 2>/dev/null | tr ' ' '\n' | sed -n "s/^$1=//p" | head -1 || true
 }
 
-# Ranks of a training stop after their step. A packing is ended at once: what is packed stays, whenever it ends.
+# Ranks of a training stop after their step. They are asked until they do: a signal finds nobody before they have begun.
+# A packing is ended at once: what is packed stays, whenever it ends.
 ask_ranks_to_stop() {
   [[ -n $launcher_pid ]] || return 0
   if [[ $command == train ]]; then
     kill -USR2 "$launcher_pid" 2>/dev/null || true
+    [[ -n $reminder_pid ]] || remind_ranks
   elif [[ $command == preprocess ]]; then
+    terminated=true
     kill -TERM "$launcher_pid" 2>/dev/null || true
   fi
+}
+remind_ranks() {
+  (
+    trap - USR2 TERM
+    while sleep 10 && kill -USR2 "$launcher_pid"; do :; done 2>/dev/null
+  ) >/dev/null &
+  reminder_pid=$!
 }
 
 # --- the site ---------------------------------------------------------------------------------------------------------
 site=${LOCKSTEP_SITE:-$root/launch/site.sh}
+[[ -z ${LOCKSTEP_SITE:-} || -r $site ]] || fail "there is no such site file" "LOCKSTEP_SITE=$site" "name one that every node can read"
+launcher=${LOCKSTEP_LAUNCHER:-}  # what was said for this job wins over the site
 site_modules() { :; }
 # Scripts of module systems read variables that nobody has set.
 set +eu
@@ -78,7 +99,7 @@ set_step_cores() {
   fi
 }
 
-launcher=${LOCKSTEP_LAUNCHER:-mpirun}
+launcher=${launcher:-${LOCKSTEP_LAUNCHER:-mpirun}}
 launch_words() {
   case $launcher in
     mpirun) launch=(mpirun -np "$ranks") ;;
@@ -111,7 +132,7 @@ run_of() {  # WORD...
   run=$(option_value run "$@")
   [[ -n $run ]] || run=$(option_value resume "$@")
   config=$(option_value config "$@")
-  [[ -n $run || ! -r $config ]] || run=$(sed -n 's/^[[:space:]]*run[[:space:]]*=[[:space:]]*//p' "$config" | tail -1)
+  [[ -n $run || ! -r $config ]] || run=$(sed -n 's/^[[:space:]]*run[[:space:]]*=[[:space:]]*\(.*[^[:space:]]\)[[:space:]]*$/\1/p' "$config" | tail -1)
   printf '%s' "$run"
 }
 
@@ -136,22 +157,28 @@ refuse_without_progress() {
 submit_again() {
   local script next name value waiting
   local words=(--parsable --partition "$SLURM_JOB_PARTITION" --nodes "$(job_field NumNodes)" --job-name "$SLURM_JOB_NAME"
-    --time "$(job_field TimeLimit)" --output "$(job_field StdOut)" --export "ALL,LOCKSTEP_SUBMITTED_AGAIN=1")
+    --time "$(job_field TimeLimit)" --output "$(scontrol show job "$SLURM_JOB_ID" | sed -n 's/^ *StdOut=//p')" --export "ALL,LOCKSTEP_SUBMITTED_AGAIN=1")
   [[ ! -v SLURM_JOB_ACCOUNT ]] || words+=(--account "$SLURM_JOB_ACCOUNT")
   [[ ! -v SLURM_JOB_QOS ]] || words+=(--qos "$SLURM_JOB_QOS")
   [[ ! -v SLURM_JOB_RESERVATION ]] || words+=(--reservation "$SLURM_JOB_RESERVATION")
-  [[ ! -v SLURM_NTASKS_PER_NODE ]] || words+=(--ntasks-per-node "$SLURM_NTASKS_PER_NODE")
+  if [[ -v SLURM_NTASKS_PER_NODE ]]; then
+    words+=(--ntasks-per-node "$SLURM_NTASKS_PER_NODE")
+  elif [[ -v SLURM_NTASKS ]]; then
+    words+=(--ntasks "$SLURM_NTASKS")
+  fi
   [[ ! -v SLURM_CPUS_PER_TASK ]] || words+=(--cpus-per-task "$SLURM_CPUS_PER_TASK")
   [[ $(job_field OverSubscribe) != NO ]] || words+=(--exclusive)
-  for name in Features=constraint MinMemoryNode=mem MinMemoryCPU=mem-per-cpu TresPerNode=gres; do
+  for name in Features=constraint MinMemoryNode=mem MinMemoryCPU=mem-per-cpu TresPerNode=gres TresPerJob=gpus; do
     value=$(job_field "${name%=*}")
-    value=${value#gres:}
+    value=${value#gres[:/]}
+    [[ $name != TresPerJob=* ]] || value=${value#gpu:}
     [[ -z $value || $value == "(null)" || $value == 0 ]] || words+=("--${name#*=}" "$value")
   done
   # The next job chooses its own defaults, for its own nodes.
   unset "${defaults_set[@]}" SLURM_TASKS_PER_NODE SLURM_EXPORT_ENV
   script=$(mktemp)
-  scontrol write batch_script "$SLURM_JOB_ID" "$script" >/dev/null &&
+  # What this job waited for is done, and may be forgotten by now, which counts as never satisfied.
+  scontrol write batch_script "$SLURM_JOB_ID" "$script" >/dev/null && sed -i '/^#SBATCH --dependency=/d' "$script" &&
     next=$(sbatch "${words[@]}" "$script" "${job_words[@]}") || { rm -f "$script"; return 1; }
   rm -f "$script"
   next=${next%%;*}
@@ -161,25 +188,40 @@ submit_again() {
   done
 }
 
+arrange_next_start() {
+  local refusal state= code try
+  [[ -z $next_start ]] || return 0
+  for try in 1 2 3 4; do
+    refusal=$(scontrol requeue "$SLURM_JOB_ID" 2>&1) && code=0 || code=$?
+    state=$(job_field JobState)
+    # Requeueing ends what runs, this call of scontrol with it.
+    if ((code == 0)) || [[ $code -gt 128 && $state != RUNNING && -n $state ]]; then
+      next_start=requeued
+      say "requeued"
+      return 0  # a bare one in a trap would return what the trap interrupted
+    fi
+    [[ -z $state && $try != 4 ]] || break
+    say "Slurm's controller does not answer; trying again"
+    sleep 5
+  done
+  say "it can't be requeued: $refusal"
+  if [[ $state == RUNNING ]] && submit_again; then next_start=submitted; fi
+}
+
 go_on_later() {
-  local refusal
-  if refusal=$(scontrol requeue "$SLURM_JOB_ID" 2>&1); then
-    say "requeued"
-  elif say "it can't be requeued: $refusal" && [[ $(job_field JobState) == RUNNING ]] && submit_again; then
-    :
-  else
+  arrange_next_start
+  [[ -n $next_start ]] ||
     fail "the job can be neither requeued nor submitted again" "job $SLURM_JOB_ID" "submit it by hand: it goes on from here" 75
-  fi
   exit 75
 }
 
 # Codes with which another start can go on. 75: stopped with everything saved. Others: the signal came before anyone listened
-# (140), or what was killed in the end (137, 143, 205 of mpirun) has its last checkpoint. Errors come back in every start.
+# (140), or what was killed in the end (137, 143, 205 of mpirun, its 1 after SIGTERM) has its last checkpoint. Errors come back
+# in every start.
 can_go_on() {
-  case $command in
-    train) (($1 != 0 && $1 != 1 && $1 != 2 && $1 != 70)) ;;
-    preprocess) (($1 != 0 && $1 != 1 && $1 != 2 && $1 != 70)) ;;
-    *) false ;;
+  case $1 in
+    0 | 2 | 70) false ;;
+    1) $terminated ;;
   esac
 }
 
@@ -198,11 +240,12 @@ run_job() {
   shift
   job_words=("$@")
   local words=("$@") code=0 program run= output= starts=
-  program=$(find_program ${LOCKSTEP_BUILD:+"$LOCKSTEP_BUILD"})
+  program=$(find_program "${LOCKSTEP_BUILD:-}" "run launch/quickstart.sh, or name the build folder: launch/submit --build-dir, or LOCKSTEP_BUILD")
   if [[ $command == train ]]; then
     run=$(run_of "$@")
     if [[ -n $run && -f $run/run.json ]]; then
-      ! restarted || words=(--resume "$run")  # its folder has all other options
+      # Its folder has all other options, but for those said beside --resume if this job was stopped before they were kept.
+      ! restarted || [[ -n $(option_value resume "$@") ]] || words=(--resume "$run")
       refuse_without_progress "$run/starts.txt" "$(newest_step "$run")" "the run is still at step $(newest_step "$run")" \
         "save more often (--checkpoint-every 10minutes) or give more time"
     fi
@@ -219,6 +262,7 @@ run_job() {
   say "job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $ranks ranks by $launcher, start $((${SLURM_RESTART_COUNT:-0} + 1))"
   "${launch[@]}" "$program" "$command" "${words[@]}" &
   launcher_pid=$!
+  ! $warned || ask_ranks_to_stop
   while true; do  # a signal ends `wait` early
     wait "$launcher_pid" && code=0 || code=$?
     kill -0 "$launcher_pid" 2>/dev/null || break
@@ -226,6 +270,7 @@ run_job() {
   # It may have been a signal that ended the last `wait`: the launcher's own code is what counts.
   ((code <= 128)) || { wait "$launcher_pid" && code=0 || code=$?; }
   launcher_pid=
+  [[ -z $reminder_pid ]] || kill "$reminder_pid" 2>/dev/null || true
   if can_go_on "$code" && { $warned || was_preempted; }; then go_on_later; fi
   if ((code == 0)); then
     [[ -z $starts ]] || rm -f "$starts"

@@ -122,18 +122,6 @@ needs_torch() {
 }
 needs_test_packages() { $with_tests && ! has_part tests "$tests_part"; }
 
-# The system's Python comes first: one earlier in PATH may be a version manager's, whose environments break when it moves.
-find_python() {
-  local candidate
-  for candidate in /usr/bin/python3 python3; do
-    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-      printf '%s' "$candidate"
-      return
-    fi
-  done
-  return 1
-}
-
 require_space() {  # MEGABYTES PURPOSE
   local free
   free=$(df --output=avail --block-size=1M "$build" | tail -1)
@@ -148,7 +136,7 @@ make_environment() {  # unless it is there and sound
   if [[ -e $venv/.unpacking ]] || ! pip --version >/dev/null 2>&1; then
     local python
     python=$(find_python) ||
-      fail "no Python 3.10 or later with the venv module" "PATH" "install python3 and python3-venv"
+      fail "no Python 3.10 or later with the venv module" "PATH" "load a module of Python; on Debian: apt-get install python3 python3-venv"
     [[ ! -e $venv || -e $venv/pyvenv.cfg || -z $(ls -A "$venv") ]] ||
       fail "there is a folder that this script has not made" "$venv" "choose another folder with --build-dir DIR"
     rm -rf "$venv"

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "lockstep/config/run_config.hpp"
 #include "lockstep/core/error.hpp"

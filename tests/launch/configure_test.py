@@ -65,6 +65,8 @@ class Configure(unittest.TestCase):
         self.accepted("set(HDF5_VERSION 1.10.8)", "require_hdf5()")
         self.accepted("set(HDF5_VERSION 1.14.3)", "require_hdf5()")
         self.assertIn("untried", self.accepted("set(HDF5_VERSION 2.0.0)", "require_hdf5()"))
+        self.refused(["HDF5 1.10.6", "1.10.7"], "set(HDF5_VERSION 1.10.6)", "require_hdf5()")
+        self.refused(["HDF5 1.12.0", "1.12.1"], "set(HDF5_VERSION 1.12.0)", "require_hdf5()")
         self.refused(["HDF5 1.8.20", "too old", "-DHDF5_ROOT"], "set(HDF5_VERSION 1.8.20)", "require_hdf5()")
 
     def libtorch(self, version, flags=""):

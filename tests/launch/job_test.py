@@ -9,30 +9,32 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Tells its words and environment; with $WAITS it runs until SIGUSR2 or SIGTERM, then ends with $CODE.
+# Tells its words and environment; runs for $WAITS seconds or until SIGUSR2 (the second one if it is $DEAF), then ends with $CODE.
 LAUNCHER = r"""#!/bin/bash
 { printf 'word %s\n' "$(basename "$0")" "$@"; env; } >"$TOLD.new" && mv "$TOLD.new" "$TOLD"
-trap 'echo USR2 >>"$SIGNALS"; exit "${CODE:-75}"' USR2
-trap 'echo TERM >>"$SIGNALS"; exit 143' TERM
-if [[ -n ${WAITS-} ]]; then for ((i = 0; i < 300; ++i)); do sleep 0.05; done; fi
+trap 'echo USR2 >>"$SIGNALS"; [[ -n ${DEAF-} && $(wc -l <"$SIGNALS") -lt 2 ]] || exit "${CODE:-75}"' USR2
+trap 'echo TERM >>"$SIGNALS"; exit 1' TERM  # as mpirun does
+for ((i = 0; i < ${WAITS:-0} * 20; ++i)); do sleep 0.05; done
 exit "${CODE:-0}"
 """
 # Slurm's commands: each call is a line of $CALLS.
 SCONTROL = r"""#!/bin/bash
 echo "scontrol $*" >>"$CALLS"
+if [[ -s ${AWAY-} ]]; then sed -i 1d "$AWAY"; exit 1; fi
 case $1 in
   show) printf 'JobId=%s JobName=train\n   JobState=%s Reason=%s\n   PreemptTime=%s TimeLimit=02:00:00\n   NumNodes=2-8 Features=%s\n' \
           "$3" "${STATE:-RUNNING}" "${REASON:-None}" "${PREEMPTED:-None}" "${FEATURES:-(null)}"
-        printf '   MinMemoryNode=8G TresPerNode=gres:gpu:2 OverSubscribe=NO\n   StdOut=/logs/train-7.log\n' ;;
+        printf '   MinMemoryNode=8G TresPerNode=gres:gpu:2 TresPerJob=%s OverSubscribe=NO\n   StdOut=/my logs/train-7.log\n' \
+          "${JOB_GPUS:-gres:gpu:8}" ;;
   requeue) [[ ${REQUEUE:-0} == 0 ]] || { echo "Requested operation is presently disabled" >&2; exit 1; } ;;
-  write) echo "#!/bin/bash" >"$4" ;;
+  write) printf '#!/bin/bash\n#SBATCH --dependency=afterok:3\n#SBATCH --nodes=1\n' >"$4" ;;
 esac
 """
 SQUEUE = r"""#!/bin/bash
 echo "squeue $*" >>"$CALLS"
 printf '8 afterok:7(unfulfilled)\n9 afterok:77(unfulfilled)\n'
 """
-SBATCH = '#!/bin/bash\necho "sbatch $*" >>"$CALLS"\nenv | grep -q OMP_NUM_THREADS && exit 1\n[[ -z ${SBATCH_FAILS-} ]] && echo 81\n'
+SBATCH = '#!/bin/bash\necho "sbatch $*" >>"$CALLS"\nfor script; do [[ ! -f $script ]] || cp "$script" "$CALLS.script"; done\nenv | grep -q OMP_NUM_THREADS && exit 1\n[[ -z ${SBATCH_FAILS-} ]] && echo 81\n'
 
 
 class Job(unittest.TestCase):
@@ -50,7 +52,7 @@ class Job(unittest.TestCase):
         self.environment = kept | {
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "TOLD": str(self.told), "SIGNALS": str(self.signals),
             "CALLS": str(self.calls), "LOCKSTEP_ROOT": str(ROOT), "LOCKSTEP_BUILD": str(self.folder / "build"),
-            "LOCKSTEP_SITE": str(self.folder / "none"), "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node[1-3]",
+            "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node[1-3]",
             "SLURM_JOB_NUM_NODES": "3", "SLURM_TASKS_PER_NODE": "2(x3)", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NTASKS": "6",
             "SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_PARTITION": "main", "SLURM_JOB_NAME": "train", "SLURM_SUBMIT_DIR": "/"}
 
@@ -87,12 +89,19 @@ class Job(unittest.TestCase):
             (run / "starts.txt").write_text("".join(f"{start} job 7\n" for start in starts))
         return run
 
+    def wait_until(self, reached):
+        end = time.monotonic() + 20
+        while not reached() and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertTrue(reached())
+
+    def wait_for(self, path):
+        self.wait_until(path.exists)
+
     def warned(self, script, *words, after="USR2", **environment):
         """A job that gets a signal once its ranks run."""
-        process = self.start(script, *words, WAITS="1", **environment)
-        end = time.monotonic() + 20
-        while not self.told.exists() and time.monotonic() < end:
-            time.sleep(0.02)
+        process = self.start(script, *words, **({"WAITS": "15"} | environment))
+        self.wait_for(self.told)
         process.send_signal(getattr(signal, f"SIG{after}"))
         return self.end(process)
 
@@ -115,6 +124,12 @@ class Ranks(Job):
         self.job("train", LOCKSTEP_LAUNCHER="srun")
         self.assertEqual(self.words()[:5], ["srun", "--mpi=pmix", "-K", "-n", "6"])
         self.assertEqual(self.job("train", LOCKSTEP_LAUNCHER="ssh")[0], 2)
+        site = self.folder / "site.sh"
+        site.write_text("export LOCKSTEP_LAUNCHER=srun\n")
+        self.job("train", LOCKSTEP_SITE=str(site))
+        self.assertEqual(self.words()[0], "srun")
+        self.job("train", LOCKSTEP_SITE=str(site), LOCKSTEP_LAUNCHER="mpirun")
+        self.assertEqual(self.words()[0], "mpirun", "said for this job")
 
     def test_steps_get_the_cores_of_their_tasks(self):
         """A daemon of mpirun is one task that holds all ranks of its node."""
@@ -149,7 +164,10 @@ class Ranks(Job):
     def test_what_is_missing_is_named(self):
         code, said = self.job("train", LOCKSTEP_BUILD="/nowhere")
         self.assertEqual(code, 1)
-        self.assertIn("the program is not built", said)
+        self.assertIn("the program is not built · /nowhere/bin/lockstep · run launch/quickstart.sh, or name the build folder", said)
+        code, said = self.job("train", LOCKSTEP_SITE="/nowhere.sh")
+        self.assertEqual(code, 1)
+        self.assertIn("there is no such site file · LOCKSTEP_SITE=/nowhere.sh", said)
         code, said = self.job("train", LOCKSTEP_ROOT="/nowhere")
         self.assertEqual(code, 2)
         self.assertIn("no lockstep project · /nowhere · submit from", said)
@@ -203,18 +221,58 @@ class GoingOn(Job):
         self.told.unlink()
         self.assertEqual(self.warned("train", after="TERM", STATE="CANCELLED")[0], 75)
         self.assertEqual(self.called("scontrol requeue"), [])
+        for script, code, waits in (("train", "1", "15"), ("evaluate", "1", "1"), ("evaluate", "205", "1")):
+            self.calls.unlink()
+            self.told.unlink()
+            self.assertEqual(self.warned(script, after="TERM", CODE=code, WAITS=waits)[0], 75)
+            self.assertEqual(self.called("scontrol requeue"), ["scontrol requeue 7"])
 
     def test_a_job_that_ran_out_of_time_goes_on_from_its_last_checkpoint(self):
-        self.assertEqual(self.warned("train", after="TERM", STATE="COMPLETING", REASON="TimeLimit", CODE="137")[0], 75)
-        self.assertEqual(self.called("scontrol requeue"), ["scontrol requeue 7"])
+        over = {"after": "TERM", "STATE": "COMPLETING", "REASON": "TimeLimit"}
+        for code in ("137", "1"):
+            self.assertEqual(self.warned("train", CODE=code, **over)[0], 75)
+            self.assertEqual(self.called("scontrol requeue"), ["scontrol requeue 7"], "once")
+            self.calls.unlink()
+            self.told.unlink()
+        process = self.start("train", WAITS="15", DEAF="1", STATE="COMPLETING", REASON="TimeLimit")
+        self.wait_for(self.told)
+        process.send_signal(signal.SIGTERM)
+        self.wait_for(self.calls)
+        self.wait_until(lambda: self.called("scontrol requeue"))  # before Slurm loses its patience with ranks that do not end
+        process.kill()
+        process.communicate()
+
+    def test_an_evaluation_that_ran_out_of_time_would_again(self):
+        self.assertEqual(self.warned("evaluate", after="TERM", STATE="COMPLETING", REASON="TimeLimit", CODE="1", WAITS="1")[0], 1)
+        self.assertEqual(self.called("scontrol requeue"), [])
+
+    def test_ranks_are_reminded(self):
+        """A signal before mpirun has started them goes nowhere."""
+        process = self.start("train", WAITS="15", DEAF="1")
+        self.wait_for(self.told)
+        process.send_signal(signal.SIGUSR2)
+        self.wait_until(lambda: self.signals.exists() and self.signals.read_text().split() == ["USR2", "USR2"])
+        self.assertEqual(self.end(process)[0], 75)
+
+    def test_a_controller_that_is_away_for_a_moment(self):
+        away = self.folder / "away"
+        away.write_text("requeue\nshow\n")  # calls that get no answer
+        code, said = self.warned("train", AWAY=str(away))
+        self.assertEqual((code, len(self.called("scontrol requeue"))), (75, 2), said)
+
+    def test_what_was_said_beside_resume_is_said_again(self):
+        self.make_run(step=12)
+        self.job("train", "--resume", "run", "--epochs", "40", SLURM_RESTART_COUNT="1")
+        self.assertEqual(self.words()[4:], ["train", "--resume", "run", "--epochs", "40"])
 
     def test_a_preemption_that_nobody_told_of(self):
         self.assertEqual(self.job("train", CODE="205", PREEMPTED="2026-11-22T10:00:00")[0], 75)
         self.assertEqual(self.called("scontrol requeue"), ["scontrol requeue 7"])
         self.calls.unlink()
         self.assertEqual(self.job("train", CODE="205")[0], 205)
-        self.assertEqual(self.job("evaluate", CODE="205", PREEMPTED="2026-11-22T10:00:00")[0], 205)
         self.assertEqual(self.called("scontrol requeue"), [])
+        self.assertEqual(self.job("evaluate", CODE="205", PREEMPTED="2026-11-22T10:00:00")[0], 75)
+        self.assertEqual(self.called("scontrol requeue"), ["scontrol requeue 7"])
 
     def test_a_warning_while_modules_are_loaded(self):
         site = self.folder / "site.sh"
@@ -225,7 +283,7 @@ class GoingOn(Job):
 
     def test_the_folder_may_stand_in_the_config_file(self):
         self.make_run(step=4)
-        (self.folder / "c.ini").write_text("[data]\n run = run\n")
+        (self.folder / "c.ini").write_text("[data]\n run = run \r\n")
         self.job("train", "--config", "c.ini", SLURM_RESTART_COUNT="1")
         self.assertEqual(self.words()[4:], ["train", "--resume", "run"])
 
@@ -251,10 +309,17 @@ class GoingOn(Job):
         self.assertEqual(code, 75, said)
         submitted, = self.called("sbatch")
         for words in ("--partition main", "--nodes 2-8", "--time 02:00:00", "--account us", "--gres gpu:2", "--ntasks-per-node 2",
-                      "--cpus-per-task 4", "--qos long", "--constraint h100", "--mem 8G", "--exclusive", "--output /logs/train-7.log", "LOCKSTEP_SUBMITTED_AGAIN=1", "--run a run"):
+                      "--cpus-per-task 4", "--qos long", "--constraint h100", "--mem 8G", "--exclusive", "--output /my logs/train-7.log", "--gpus 8", "LOCKSTEP_SUBMITTED_AGAIN=1", "--run a run"):
             self.assertIn(words, submitted)
+        self.assertEqual((self.folder / "calls.script").read_text(), "#!/bin/bash\n#SBATCH --nodes=1\n", "what it waited for is done")
         self.assertEqual(self.called("scontrol update"), ["scontrol update JobId=8 Dependency=afterok:81"])
         self.assertIn("it can't be requeued: Requested operation is presently disabled", said)
+        self.calls.unlink()
+        self.told.unlink()
+        del self.environment["SLURM_NTASKS_PER_NODE"]
+        self.warned("train", "--run", "a run", REQUEUE="1", JOB_GPUS="(null)")
+        self.assertIn("--ntasks 6", self.called("sbatch")[0])
+        self.assertNotIn("--gpus", self.called("sbatch")[0])
         self.make_run(step=3)
         self.job("train", "--run", "run", LOCKSTEP_SUBMITTED_AGAIN="1")
         self.assertEqual(self.words()[4:], ["train", "--resume", "run"])

@@ -120,7 +120,7 @@ class DebianPackages(SetupTest):
     def test_without_root_it_names_what_is_missing_and_the_ways_to_it(self):
         result = self.without_root(MISSING="libhdf5-dev ccache libgtest-dev", PROBED="hdf5 turbojpeg")
         self.assertEqual(result.returncode, 1, result.stdout)
-        for words in ("  HDF5 1.10 or later\n", "  libjpeg-turbo with its TurboJPEG interface\n", "module avail", "launch/site.example.sh",
+        for words in ("  HDF5 1.10.7 or later, not 1.12.0\n", "  libjpeg-turbo with its TurboJPEG interface\n", "module avail", "launch/site.example.sh",
                       "launch/spack.yaml", "launch/lockstep.def"):
             self.assertIn(words, result.stdout)
         self.assertNotIn("GoogleTest", result.stdout)
@@ -142,7 +142,7 @@ class DebianPackages(SetupTest):
         self.assertIn("  CMake 3.25 or later\n", missing)
         self.assertNotIn("GCC", missing)
         self.assertTrue(untried.startswith("  GCC 12 or later"), untried)
-        self.assertIn("  HDF5 1.10 or later\n", untried)
+        self.assertIn("  HDF5 1.10.7 or later, not 1.12.0\n", untried)
         self.assertNotIn("GoogleTest", untried)
         self.assertTrue(untried.strip().endswith("--no-install-recommends cmake libhdf5-dev'"), untried)
 

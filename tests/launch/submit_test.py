@@ -79,6 +79,7 @@ class Submit(unittest.TestCase):
         self.assertIn("#SBATCH --ntasks-per-node=4", self.lines("--gpus", "4", "train"))
         self.assertIn("#SBATCH --ntasks-per-node=2", self.lines("--gpus", "4", "--ranks", "2", "train"))
         self.assertIn("#SBATCH --ntasks-per-node=8", self.lines("--site", STORED / "cpu_site.sh", "--gpus", "8", "train"))
+        self.assertIn("#SBATCH --ntasks-per-node=2", self.lines("--site", STORED / "cpu_site.sh", "--gpus", "0", "train"), "the site's")
         packing = self.lines("--gpus", "4", "preprocess")
         self.assertIn("#SBATCH --ntasks-per-node=4", packing)  # the template's
         self.assertFalse([line for line in packing if "gpus" in line])
@@ -94,6 +95,24 @@ class Submit(unittest.TestCase):
                          ["job 101: preprocess", "job 102: train", "job 103: evaluate"])
         for words in ("squeue --me", "tail -F preprocess-101.log", "lockstep runs", "scancel 101 102 103"):
             self.assertIn(words, result.stdout)
+
+    def test_a_range_of_nodes_and_a_longer_warning(self):
+        lines = self.lines("--nodes", "2-8", "--warning", "600", "train")
+        self.assertIn("#SBATCH --nodes=2-8", lines)
+        self.assertIn("#SBATCH --signal=B:USR2@600", lines)
+        self.assertEqual(len([line for line in lines if "--signal" in line]), 1)
+        self.assertFalse([line for line in self.lines("--warning", "600", "evaluate") if "--signal" in line])
+
+    def test_the_build_folder_goes_along(self):
+        self.assertIn("export LOCKSTEP_BUILD=/scratch/a\\ b", self.lines("--build-dir", "/scratch/a b", "train"))
+        self.assertIn("export LOCKSTEP_BUILD=/scratch/b", self.submit("--dry-run", "train", LOCKSTEP_BUILD="/scratch/b").stdout)
+
+    def test_the_log_has_the_jobs_name(self):
+        self.assertIn("tail -F mine-101.log", self.submit("--name", "mine", "train").stdout)
+
+    def test_a_site_that_is_not_there(self):
+        result = self.submit("--dry-run", "train", LOCKSTEP_SITE="/none.sh")
+        self.assertEqual((result.returncode, result.stderr.split(" · ")[1]), (2, "LOCKSTEP_SITE=/none.sh"))
 
     def test_a_name_with_spaces(self):
         self.assertIn('#SBATCH --job-name="my first job"', self.lines("--name", "my first job", "train"))
@@ -114,7 +133,7 @@ class Submit(unittest.TestCase):
 
     def test_wrong_command_lines(self):
         for words, said in (((), "no command"), (("--nodes", "2"), "no command after the resources"), (("--nodes",), "--nodes needs a value"),
-                            (("--nodes", "two", "train"), "--nodes 'two' is not a number"), (("--gpu", "2", "train"), "unknown option"),
+                            (("--nodes", "two", "train"), "--nodes 'two' is neither a number nor a range"), (("--gpu", "2", "train"), "unknown option"),
                             (("tune",), "'tune' is not a job"), (("train", "then"), "nothing follows 'then'"),
                             (("--launcher", "ssh", "train"), "--launcher 'ssh'"), (("--site", "/none", "train"), "no site file")):
             with self.subTest(words):

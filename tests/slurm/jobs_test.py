@@ -122,10 +122,10 @@ class GoingOn(OnACluster):
     def words(self, epochs=epochs):
         return ("--data", self.data, *self.learning, "--epochs", epochs, "--run", "run")
 
-    def whole(self, epochs=epochs):
-        whole = self.shared / f"whole-{epochs}"
+    def whole(self, epochs=epochs, ranks=0):
+        whole = self.shared / f"whole-{epochs}-{ranks}"
         if not whole.exists():
-            self.make_run(self.data, whole, *self.learning, "--epochs", epochs)
+            self.make_run(self.data, whole, *self.learning, "--epochs", epochs, ranks=ranks)
         return whole
 
     def steps(self):
@@ -141,8 +141,8 @@ class GoingOn(OnACluster):
         self.addCleanup(self.cluster.run, "scancel", job, folder="/")
         return job
 
-    def assert_went_on(self, job, log, before, after, epochs=epochs):
-        self.assert_same_curve(self.run, self.whole(epochs))
+    def assert_went_on(self, job, log, before, after, epochs=epochs, whole_by=0):
+        self.assert_same_curve(self.run, self.whole(epochs, whole_by))
         starts = [line["ranks"] for line in read_log(self.run) if line["event"] in ("started", "resumed")]
         self.assertEqual(starts, [before, after], log)
         self.assertEqual([log.count(f"start {number}") for number in (1, 2, 3)], [1, 1, 0], "one log, appended to")
@@ -192,6 +192,26 @@ class GoingOn(OnACluster):
         self.cluster.wait(self.submit("train", "--resume", "run", resources=("--nodes=4",)))
         self.assert_same_curve(self.run, self.whole())
 
+    def test_out_of_time_without_a_warning_is_followed_by_another_start(self):
+        job = self.submit("train", *self.words(ENDLESS), resources=("--nodes=2", "--time=1", "--signal=B:URG@10"))  # nobody listens to that one
+        self.cluster.wait_for(job, lambda job: job["JobState"] == "PENDING" and self.steps() > 0, 150)
+        end = end_soon(self.run)
+        log = self.cluster.wait(job)
+        self.assertNotIn("Slurm's warning", log)
+        self.assert_went_on(job, log, 2, 2, end, whole_by=2)  # in thousands of steps the order does grow
+
+    def test_a_packing_that_is_warned_goes_on_in_another_start(self):
+        words = ("preprocess", "--source", "generated", "--images", 30000, "--side", 32, "--shard-mib", 1)
+        packed = self.folder / "packed"
+        job = self.submit(*words, "--output", packed, resources=("--nodes=2", "--ntasks-per-node=1"))
+        self.cluster.wait_for(job, lambda _: len(list(packed.rglob("*.h5"))) > 2)
+        self.cluster.done("scancel", "--signal=USR2", "--batch", job)
+        self.assertIn("going on with an unfinished packing", self.cluster.wait(job))
+        self.assertEqual(self.cluster.job(job)["Restarts"], "1")
+        self.done(*words, "--output", self.folder / "whole")
+        self.assertEqual(files_below(packed), files_below(self.folder / "whole"))
+        for name in files_below(packed):
+            self.assertEqual((packed / name).read_bytes(), (self.folder / "whole" / name).read_bytes(), name)
 
     def test_a_preemption_by_srun(self):
         """-K kills the ranks that are still ending when the first one has; what counts is the checkpoint."""
