@@ -193,7 +193,7 @@ arrange_next_start() {
   [[ -z $next_start ]] || return 0
   for try in 1 2 3 4; do
     refusal=$(scontrol requeue "$SLURM_JOB_ID" 2>&1) && code=0 || code=$?
-    state=$(job_field JobState)
+    ((code == 0)) || state=$(job_field JobState)
     # Requeueing ends what runs, this call of scontrol with it.
     if ((code == 0)) || [[ $code -gt 128 && $state != RUNNING && -n $state ]]; then
       next_start=requeued
