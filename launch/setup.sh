@@ -175,8 +175,13 @@ PYTHON
 
 unpack() {  # PART
   [[ -z $fetch_dir ]] || return 0
+  local found=("$wheels/$1"/*.whl)
+  # A CPU run's LibTorch is the same wheel: with its headers left alone nothing needs to be built anew.
+  if [[ $1 == torch-cuda ]] && has_part torch "$torch_requirement cpu"; then
+    mapfile -t found < <(printf '%s\n' "${found[@]}" | grep -v '/torch-[^/]*$')
+  fi
   touch "$venv/.unpacking"
-  pip install --quiet --no-index --no-deps --no-compile --force-reinstall "$wheels/$1"/*.whl ||
+  pip install --quiet --no-index --no-deps --no-compile --force-reinstall "${found[@]}" ||
     fail "the downloaded wheels can't be installed" "$venv" \
       "see pip's message above and check the space in $build; then run this script again"
   [[ -n $from_dir ]] || rm -rf "${wheels:?}/$1"

@@ -240,6 +240,17 @@ class LibTorch(SetupTest):
         self.assert_done(self.run_setup())
         self.assertEqual(self.installed(), {"torch"})
 
+    def test_cuda_after_cpu_leaves_the_headers_alone(self):
+        """Else everything that was built would be built anew."""
+        make_torch_wheels(self.wheels)
+        make_wheel(self.wheels, "sympy", "1.14")
+        self.assert_done(self.run_setup())
+        content = self.site_packages() / "torch/content"
+        content.write_text("as it was")
+        self.assert_done(self.run_setup("--cuda"))
+        self.assertEqual(content.read_text(), "as it was")
+        self.assertLess({"torch", "nvidia_cublas", "sympy"}, self.installed())
+
     def test_cuda_takes_everything_and_serves_a_cpu_set_up_too(self):
         make_torch_wheels(self.wheels)
         make_wheel(self.wheels, "sympy", "1.14")
