@@ -138,7 +138,7 @@ run_of() {  # WORD...
 
 newest_step() {  # of the checkpoints of a run
   local newest
-  newest=$(ls "$1/checkpoints" 2>/dev/null | sed -n 's/^step-\([0-9]*\)$/\1/p' | sort -n | tail -1)
+  newest=$(ls "$1/checkpoints" 2>/dev/null | sed -n 's/^step-\([0-9]*\).*/\1/p' | sort -n | tail -1)
   printf '%s' "$((10#${newest:-0}))"
 }
 packed_shards() { find "$1" -name '*.h5' 2>/dev/null | wc -l; }
@@ -157,7 +157,7 @@ refuse_without_progress() {
 submit_again() {
   local script next name value waiting
   local words=(--parsable --partition "$SLURM_JOB_PARTITION" --nodes "$(job_field NumNodes)" --job-name "$SLURM_JOB_NAME"
-    --time "$(job_field TimeLimit)" --output "$(scontrol show job "$SLURM_JOB_ID" | sed -n 's/^ *StdOut=//p')" --export "ALL,LOCKSTEP_SUBMITTED_AGAIN=1")
+    --time "$(job_field TimeLimit)" --output "$(scontrol show job "$SLURM_JOB_ID" | sed -n 's/^ *StdOut=//p')" --export "ALL,LOCKSTEP_SUBMITTED_AGAIN=$SLURM_JOB_ID")
   [[ ! -v SLURM_JOB_ACCOUNT ]] || words+=(--account "$SLURM_JOB_ACCOUNT")
   [[ ! -v SLURM_JOB_QOS ]] || words+=(--qos "$SLURM_JOB_QOS")
   [[ ! -v SLURM_JOB_RESERVATION ]] || words+=(--reservation "$SLURM_JOB_RESERVATION")

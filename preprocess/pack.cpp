@@ -63,7 +63,7 @@ class Packer {
  private:
   /// On rank 0, before any other rank touches the file system; what it throws ends the run. False: nothing to do.
   bool prepare() {
-    OutputClaim::check(settings_.output);  // before much is read
+    OutputClaim::check(settings_.output, log_);  // before much is read
     manifest_seen_ = manifest_text();
     source_ = make_source(settings_);
     Listing listing = named_listing();
@@ -221,7 +221,7 @@ class Packer {
   }
 
   void claim() {
-    claim_.emplace(settings_.output);
+    claim_.emplace(settings_.output, log_);
     if (manifest_text() == manifest_seen_) return;
     throw Error("another packing has ended here meanwhile", settings_.output.string(),
                 "give the command again: it will see what is there now");

@@ -20,16 +20,18 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view folder_prefix = "step-";
+constexpr std::string_view replaced_suffix = ".replaced";
 constexpr const char* done_name = "DONE";
 constexpr const char* state_name = "state.json";
 constexpr const char* per_rank_name = "per_rank.safetensors";
 
 struct Numbered {
   std::int64_t steps;
+  bool newest_of_step;  // not the one that it replaces
   fs::path folder;
 };
 
-/// Folders named step-N below `root`, the newest first, whole or not.
+/// Folders named step-N or step-N.replaced below `root`, the newest first, whole or not.
 std::vector<Numbered> numbered_folders(const fs::path& root) {
   std::vector<Numbered> found;
   if (!fs::is_directory(root)) return found;
@@ -39,9 +41,12 @@ std::vector<Numbered> numbered_folders(const fs::path& root) {
     std::int64_t steps = 0;
     const char *digits = name.data() + folder_prefix.size(), *end = name.data() + name.size();
     const auto [stop, code] = std::from_chars(digits, end, steps);
-    if (code == std::errc{} && stop == end) found.push_back({steps, entry.path()});
+    const std::string_view suffix(stop, end);
+    if (code == std::errc{} && (suffix.empty() || suffix == replaced_suffix))
+      found.push_back({steps, suffix.empty(), entry.path()});
   }
-  std::ranges::sort(found, std::ranges::greater{}, &Numbered::steps);
+  std::ranges::sort(found, std::ranges::greater{},
+                    [](const Numbered& one) { return std::pair(one.steps, one.newest_of_step); });
   return found;
 }
 
@@ -84,9 +89,20 @@ void set_aside_void(const fs::path& root, std::int64_t steps) {
 void remove_old(const fs::path& root, std::int64_t keep) {
   std::int64_t whole = 0;
   for (const Numbered& checkpoint : numbered_folders(root)) {
-    if (finished(checkpoint.folder) && ++whole <= keep) continue;
+    if (checkpoint.newest_of_step && finished(checkpoint.folder) && ++whole <= keep) continue;
     remove_checkpoint(checkpoint.folder);
   }
+}
+
+/// Makes room for another checkpoint of the same step, without a moment in which there is none.
+void put_aside(const fs::path& folder) {
+  fs::path aside = folder;
+  aside += replaced_suffix;
+  if (!finished(folder) || finished(aside)) return remove_checkpoint(folder);
+  remove_checkpoint(aside);
+  std::error_code code;
+  fs::rename(folder, aside, code);
+  if (code) throw system_error("cannot put the checkpoint before aside", folder.string(), code.value());
 }
 
 /// What DONE says: size and checksum of every other file of the folder.
@@ -143,8 +159,7 @@ fs::path write_checkpoint(const fs::path& root, const TrainState& state, const C
     if (!tensors.per_rank.empty()) write_safetensors(partial / per_rank_name, {tensors.per_rank, {}});
     write_file_atomically(partial / state_name, state.to_json());
     const std::string contents = contents_of(partial);
-    // What has this name already is no whole checkpoint: the run would have gone on from it, past this step.
-    if (fs::exists(folder)) remove_checkpoint(folder);
+    if (fs::exists(folder)) put_aside(folder);
     publish_path(partial, folder);
     write_file_atomically(folder / done_name, contents);
   } catch (...) {

@@ -72,6 +72,11 @@ std::optional<RunFolder> run_folder(const RunConfig& config, const Options& opti
   return folder;
 }
 
+Error taken_over(const std::filesystem::path& run) {
+  return Error("another training has taken over this run's folder", run.string(),
+               "this process was stopped for minutes, or its owner.json was removed; the other one goes on");
+}
+
 /// The file that --weights names, found by rank 0, whose folders count.
 Options with_found_weights(const Options& said, World& world) {
   if (!said.has("weights")) return said;
@@ -99,7 +104,10 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   const Manifest manifest = shared_manifest(world, config.loader.data);
   config.threads = set_threads(config.threads, world);
   const InputPlan input = plan_input(config.loader, manifest);
-  if (world.rank() == 0 && !resumes && !rehearses && !config.run.empty()) RunFolder::require_new(config.run);
+  const bool writes = world.rank() == 0 && !rehearses && !config.run.empty();
+  if (writes && !resumes) RunFolder::require_new(config.run);
+  std::unique_ptr<FolderClaim> claim;  // what another training writes must not be read, either
+  if (writes && resumes) claim = RunFolder::claim(config.run, false, log);
   note_what_judges(config, options, manifest, log);
   ResumePoint point;
   if (resumes) {
@@ -119,7 +127,10 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   config.loader.shards = shards.folder();
   Trainer::Hooks hooks;
   hooks.stop_requested = [&stop] { return stop.requested(); };
-  hooks.on_step = [&shards](std::int64_t, const StepResult&) { shards.rethrow(); };
+  hooks.on_step = [&](std::int64_t, const StepResult&) {
+    shards.rethrow();
+    if (claim && claim->lost()) throw taken_over(config.run);
+  };
   hooks.before_end = [&shards] { shards.rethrow(); };
   Trainer trainer(config, manifest, channels, log, hooks);
   shards.opened();
@@ -141,6 +152,8 @@ Exit train_run(const Options& options, World& world, const Log& log) {
   }
   RunRecord record = record_of(config, manifest, input, world.size());
   record.network = trainer.network();
+  if (writes && !resumes) claim = RunFolder::claim(config.run, true, log);
+  world.barrier();  // the claim may have waited; steps have deadlines
   const TrainingResult result = trainer.run(run_folder(config, options, record, world));
   if (const std::string note = shards.unchecked(); !note.empty()) log.info(note);
   log.info(closing_line(config, result));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "lockstep/core/error.hpp"
@@ -89,11 +90,11 @@ RunRecord RunRecord::from_json(std::string_view text, const std::string& where) 
 void RunFolder::require_new(const fs::path& folder) {
   if (!fs::exists(folder)) return;
   const RunFolder run(folder);
-  const auto may_be_there = [&](const fs::directory_entry& entry) {
-    return entry.path().filename() == run.lr_search_data().filename() ||
-           entry.path().filename() == run.lr_search_plot().filename();
+  const std::array may_be_there = {run.owner(), run.lr_search_data(), run.lr_search_plot()};
+  const auto is_no_run = [&](const fs::directory_entry& entry) {
+    return std::ranges::find(may_be_there, entry.path().filename(), &fs::path::filename) != may_be_there.end();
   };
-  if (!fs::is_directory(folder) || !std::ranges::all_of(fs::directory_iterator(folder), may_be_there)) {
+  if (!fs::is_directory(folder) || !std::ranges::all_of(fs::directory_iterator(folder), is_no_run)) {
     throw Error("the run's folder exists already", folder.string(), "choose another --run; nothing was overwritten");
   }
 }
@@ -105,6 +106,12 @@ RunFolder RunFolder::create(const fs::path& folder, const Options& options, cons
   run.write_options(options);
   run.write_record(record);
   return run;
+}
+
+std::unique_ptr<FolderClaim> RunFolder::claim(const fs::path& folder, bool is_new, const Log& log) {
+  if (is_new) make_folder(folder);
+  const std::string instead = is_new ? ", or choose another --run" : "";
+  return std::make_unique<FolderClaim>(at(folder).owner(), ClaimedWork{"training", folder, instead}, log);
 }
 
 RunFolder RunFolder::open(const fs::path& folder) {

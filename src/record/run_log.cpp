@@ -24,6 +24,8 @@ const Kind* held(const std::map<std::string, LogLine::Value, std::less<>>& value
   return found == values.end() ? nullptr : std::get_if<Kind>(&found->second);
 }
 
+bool ends_a_start(std::string_view event) { return event == "stopped" || event == "failed" || event == "finished"; }
+
 }  // namespace
 
 std::string LogLine::text(std::string_view name) const {
@@ -44,6 +46,7 @@ bool LogLine::flag(std::string_view name) const {
 std::vector<LogLine> read_run_log(const std::filesystem::path& file, std::initializer_list<std::string_view> events) {
   const std::string text = read_file(file);
   std::vector<LogLine> lines;
+  std::int64_t resumed_step = -1;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const auto json = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -52,8 +55,12 @@ std::vector<LogLine> read_run_log(const std::filesystem::path& file, std::initia
     if (!json.is_object()) continue;
     LogLine line = line_of(json);
     if (line.event() == "resumed") {
-      const std::int64_t step = line.integer("step");
-      std::erase_if(lines, [step](const LogLine& earlier) { return earlier.integer("step") > step; });
+      resumed_step = line.integer("step");
+      std::erase_if(lines, [&](const LogLine& earlier) { return earlier.integer("step") > resumed_step; });
+    } else if (line.integer("step") == resumed_step && !ends_a_start(line.event())) {
+      std::erase_if(lines, [&](const LogLine& earlier) {
+        return earlier.integer("step") == resumed_step && earlier.event() == line.event();
+      });
     }
     if (events.size() == 0 || std::ranges::find(events, line.event()) != events.end()) lines.push_back(std::move(line));
   }

@@ -159,9 +159,13 @@ void RunKeeper::wait_for_writer() const {
   control_.post({}).wait(std::max(patience, control_.deadline()));
 }
 
-bool RunKeeper::minutes_passed() const {
-  return config_.every.unit == Interval::Unit::minutes &&
-         since_checkpoint_.seconds() >= 60.0 * static_cast<double>(config_.every.count);
+bool RunKeeper::due_by_clock(bool judgement_next) const {
+  const double seconds = since_checkpoint_.seconds();
+  const bool interval_passed =
+      config_.every.unit == Interval::Unit::minutes && seconds >= 60.0 * static_cast<double>(config_.every.count);
+  const bool much_at_stake =
+      seconds >= config_.seconds_at_stake && seconds >= config_.writings_at_stake * checkpoint_seconds_;
+  return interval_passed || (judgement_next && much_at_stake);
 }
 
 NamedTensors RunKeeper::gather_rank_buffers(const NamedTensors& buffers, const BatchNormStats& stats) const {
@@ -197,10 +201,11 @@ void RunKeeper::checkpoint(const TrainState& state, const Model& model, const Op
         folder_->checkpoints(), state,
         {with_means(state_of(model), per_rank), with_means(moments_of(optimiser, average), per_rank), per_rank},
         config_.keep);
+    checkpoint_seconds_ = since_checkpoint_.seconds();
     json_->write({{"event", std::string("checkpoint")},
                   {"epoch", state.step == 0 ? state.epoch : state.epoch + 1},  // of the last step made
                   {"step", state.steps},
-                  {"seconds", since_checkpoint_.seconds()}});
+                  {"seconds", checkpoint_seconds_}});
   }
   wait_for_writer();
 }

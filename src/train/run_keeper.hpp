@@ -51,8 +51,9 @@ class RunKeeper {
   void save_best(const Model& model, const WeightsLabel& label) const;
   void save_last(const Model& model, const WeightsLabel& label) const;
 
-  /// Whether the interval in minutes has passed on this rank since the last checkpoint.
-  bool minutes_passed() const;
+  /// Whether a checkpoint is due on this rank by the time since the last one: its interval in minutes has passed, or
+  /// more has been learnt than may be lost in the judgement that comes next, unless checkpoints take long, too.
+  bool due_by_clock(bool judgement_next) const;
   /// Every rank calls it with the same state; returns when the checkpoint is on disk. `average`: null where none is.
   void checkpoint(const TrainState& state, const Model& model, const Optimiser& optimiser, const WeightAverage* average,
                   const BatchNormStats& stats);
@@ -75,6 +76,7 @@ class RunKeeper {
   std::optional<TensorboardLog> tensorboard_;
   bool goes_on_ = false;
   Stopwatch since_checkpoint_;
+  double checkpoint_seconds_ = 0;  // of writing the newest one; 0 on ranks that don't
 };
 
 /// What a run trains and keeps.

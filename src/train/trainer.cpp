@@ -31,12 +31,17 @@ class MeanInPlace {
 
 }  // namespace
 
+bool Trainer::State::judged_after(std::int64_t steps) const {
+  return steps >= data.steps() || config.eval_every.due_after(steps, data.plan().steps());
+}
+
 bool Trainer::State::judgement_due() const {
-  return at.judged_steps != at.steps && (run_over() || config.eval_every.due_after(at.steps, data.plan().steps()));
+  return at.judged_steps != at.steps && (run_over() || judged_after(at.steps));
 }
 
 bool Trainer::State::checkpoint_due() const {
-  if (config.checkpoint.every.unit == Interval::Unit::never || kept_steps == at.steps) return false;
+  if (config.checkpoint.every.unit == Interval::Unit::never) return false;
+  if (kept.steps == at.steps && kept.judged_steps == at.judged_steps) return false;
   return run_over() || checkpoint_by_clock || config.checkpoint.every.due_after(at.steps, data.plan().steps());
 }
 
@@ -45,6 +50,7 @@ void Trainer::State::settle() {
   if (at.steps == 0) return;
   tally.stop_clock();
   const bool judge_now = judgement_due();
+  if (judge_now && checkpoint_by_clock && checkpoint_due()) keep();
   if (judge_now || (at.step > 0 && (epoch_over() || run_over()))) {
     average_batch_norm_statistics(*model, config.model.batch_norm_stats, *channels.control);
     if (average && epoch_over()) average->after_epoch(at.epoch + 1);
@@ -157,7 +163,7 @@ void Trainer::State::keep() {
   at.optimiser_steps = step->optimiser().steps();
   at.averaged = average ? average->count() : 0;
   keeper->checkpoint(at, *model, step->optimiser(), average.get(), config.model.batch_norm_stats);
-  kept_steps = at.steps;
+  kept = {at.steps, at.judged_steps};
   checkpoint_by_clock = false;
 }
 

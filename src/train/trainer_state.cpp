@@ -87,7 +87,8 @@ void Trainer::State::begin(std::optional<RunFolder> folder) {
   keeper = std::make_unique<RunKeeper>(std::move(folder), config, origin, data.input().scale, *channels.control);
   open_batches();
   tally = EpochTally(at.sums);
-  steps_before = kept_steps = at.steps;
+  steps_before = kept.steps = at.steps;
+  kept.judged_steps = at.judged_steps;
   watch.restart();
 }
 
@@ -139,7 +140,7 @@ StepResult Trainer::State::take_step(const StepPlace& where, double lr, double& 
 StepResult Trainer::State::make_step() {
   StepPlace where = place_of(at.steps, at.step);
   where.stop_here = hooks.stop_requested();
-  where.checkpoint_here = keeper->minutes_passed();
+  where.checkpoint_here = keeper->due_by_clock(data.judged() != nullptr && judged_after(at.steps + 1));
   double waited = 0;
   const StepResult made = take_step(where, lr_of(at.steps), waited);
   for (EpochTally* sums : {&tally, &stretch}) {

@@ -48,7 +48,9 @@ struct Trainer::State {
   TrainState at;
   EpochTally tally, stretch;      // of the epoch; since the last line of the log
   std::int64_t steps_before = 0;  // made before this start of the run
-  std::int64_t kept_steps = 0;    // at.steps of the newest checkpoint
+  struct {
+    std::int64_t steps = 0, judged_steps = 0;
+  } kept;  // `at` in the newest checkpoint
   bool checkpoint_by_clock = false;
   Stopwatch watch, since_live_line;
 
@@ -101,6 +103,8 @@ struct Trainer::State {
   // What falls due between steps.
   // --------------------------------------------------------------------------------------
 
+  /// Whether a judgement is due after so many steps, unless judgements end the run before.
+  bool judged_after(std::int64_t steps) const;
   bool judgement_due() const;
   bool checkpoint_due() const;
   void settle();

@@ -122,6 +122,25 @@ TEST_F(Checkpoints, AStepThatWasReachedBeforeIsWrittenAnew) {
   EXPECT_EQ(newest_steps(), 6);
 }
 
+TEST_F(Checkpoints, AStepThatIsWrittenAgainIsNeverWithoutAWholeOne) {
+  write(5, 1);
+  write(6, 1);
+  TrainState judged = state_at(6);
+  judged.judged_steps = 6;
+  write_checkpoint(root_, judged, tensors_of(6), 1);
+  EXPECT_EQ(names(), std::vector<std::string>{"step-00000006"});
+  EXPECT_EQ(newest_checkpoint(root_).newest->state.judged_steps, 6);
+  // As a kill leaves it: the one before aside, the other in its place or not, without its last file.
+  fs::rename(root_ / "step-00000006", root_ / "step-00000006.replaced");
+  EXPECT_EQ(newest_steps(), 6);
+  fs::copy(root_ / "step-00000006.replaced", root_ / "step-00000006");
+  fs::remove(root_ / "step-00000006/DONE");
+  EXPECT_EQ(newest_steps(), 6);
+  write(6, 1);
+  EXPECT_EQ(names(), std::vector<std::string>{"step-00000006"});
+  EXPECT_EQ(newest_checkpoint(root_).newest->state.judged_steps, state_at(6).judged_steps);
+}
+
 TEST_F(Checkpoints, DamageOfEveryKindIsFoundAndNamed) {
   const auto flip = [](const fs::path& file) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);

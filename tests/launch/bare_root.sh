@@ -7,24 +7,18 @@
 # ROOT: where the bare system is made, and used again (default: BUILD_DIR/bare-root).
 set -euo pipefail
 source "$(dirname "$(readlink -f "$0")")/../../launch/common.sh"
-(($# > 0)) || usage_fail "no build folder" "command line"
+source "$project_root/tests/launch/other_system.sh"
+case ${1:-} in
+  -h | --help) print_help; exit 0 ;;
+  '') usage_fail "no build folder" "command line" ;;
+esac
 build=$(absolute_path "$1")
 bare=$(absolute_path "${2:-$build/bare-root}")
-((EUID == 0)) || fail "a system of its own takes root" "this user" "run it as root"
-command -v debootstrap >/dev/null || fail "debootstrap is missing" "PATH" "apt-get install debootstrap"
 
 (cd "$build" && cpack >/dev/null)
-[[ -e $bare/etc/debian_version ]] ||
-  debootstrap --variant=minbase --include=openmpi-bin bookworm "$bare" "${MIRROR:-http://deb.debian.org/debian}" >/dev/null
+make_system "$bare" bookworm openmpi-bin
 rm -rf "$bare/opt/bundle"
 mkdir -p "$bare/opt/bundle"
 tar -xzf "$build"/lockstep-*.tar.gz -C "$bare/opt/bundle"
 say "$(chroot "$bare" dpkg-query -W -f '${Package}\n' | grep -c -- '-dev$' || true) -dev packages there"
-unshare --mount --net --fork bash -c '
-  set -e
-  ip link set lo up
-  mount -t proc proc "$1/proc"
-  mount -t sysfs sys "$1/sys"
-  mount --rbind /dev "$1/dev"
-  mount -t tmpfs shm "$1/dev/shm"
-  exec chroot "$1" bash -c "cd /opt/bundle && lockstep-*/share/lockstep/launch/quickstart.sh"' bare "$bare"
+UNSHARE=--net in_system "$bare" bash -c "cd /opt/bundle && lockstep-*/share/lockstep/launch/quickstart.sh"

@@ -309,7 +309,7 @@ class GoingOn(Job):
         self.assertEqual(code, 75, said)
         submitted, = self.called("sbatch")
         for words in ("--partition main", "--nodes 2-8", "--time 02:00:00", "--account us", "--gres gpu:2", "--ntasks-per-node 2",
-                      "--cpus-per-task 4", "--qos long", "--constraint h100", "--mem 8G", "--exclusive", "--output /my logs/train-7.log", "--gpus 8", "LOCKSTEP_SUBMITTED_AGAIN=1", "--run a run"):
+                      "--cpus-per-task 4", "--qos long", "--constraint h100", "--mem 8G", "--exclusive", "--output /my logs/train-7.log", "--gpus 8", "LOCKSTEP_SUBMITTED_AGAIN=7", "--run a run"):
             self.assertIn(words, submitted)
         self.assertEqual((self.folder / "calls.script").read_text(), "#!/bin/bash\n#SBATCH --nodes=1\n", "what it waited for is done")
         self.assertEqual(self.called("scontrol update"), ["scontrol update JobId=8 Dependency=afterok:81"])

@@ -17,7 +17,7 @@ class OutputClaimTest : public PackingTest {
   void claim_and_die() const {
     const pid_t child = ::fork();
     if (child == 0) {
-      const OutputClaim claim(folder_ / "out");
+      const OutputClaim claim(folder_ / "out", log_);
       ::raise(SIGKILL);
     }
     int status = 0;
@@ -26,15 +26,16 @@ class OutputClaimTest : public PackingTest {
     ASSERT_TRUE(fs::exists(owner_));
   }
   std::string claim_failure() const {
-    return failure_of([&] { const OutputClaim claim(folder_ / "out"); });
+    return failure_of([&] { const OutputClaim claim(folder_ / "out", log_); });
   }
 
+  const Log log_{0, 1};
   const fs::path owner_ = folder_ / "out/.packing/owner.json";
 };
 
 TEST_F(OutputClaimTest, EndsWithoutATrace) {
   {
-    const OutputClaim claim(folder_ / "out");
+    const OutputClaim claim(folder_ / "out", log_);
     EXPECT_TRUE(fs::exists(owner_));
   }
   EXPECT_FALSE(fs::exists(folder_ / "out"));
@@ -43,7 +44,7 @@ TEST_F(OutputClaimTest, EndsWithoutATrace) {
 TEST_F(OutputClaimTest, ASecondPackingIsRefusedAndTouchesNothing) {
   make_images(4);
   {
-    const OutputClaim claim(folder_ / "out");
+    const OutputClaim claim(folder_ / "out", log_);
     folder_.file("out/shards/train-00000.h5", "being written by the first");
     const std::string text = failure("out");
     EXPECT_CONTAINS(text,
@@ -71,18 +72,6 @@ TEST_F(OutputClaimTest, AProcessOfTheSameNumberIsAnother) {
   folder_.file("out/.packing/owner.json", "{\"host\": \"" + host_name() + "\", \"process\": " +
                                               std::to_string(::getpid()) + ", \"started\": \"before the last start\"}");
   EXPECT_EQ(claim_failure(), "no error");
-}
-
-TEST_F(OutputClaimTest, OtherHostsCountUntilTheyFallSilent) {
-  for (const std::string text : {"{\"host\": \"elsewhere\", \"process\": 1, \"started\": \"\"}", ""}) {
-    folder_.file("out/.packing/owner.json", text);
-    EXPECT_CONTAINS(claim_failure(), text.empty() ? "has not written its name yet" : "process 1 on elsewhere");
-    EXPECT_CONTAINS(claim_failure(), owner_.string() + " or wait 180 s");
-    fs::last_write_time(owner_,
-                        fs::file_time_type::clock::now() - OutputClaim::longest_silence - std::chrono::seconds(9));
-    EXPECT_EQ(claim_failure(), "no error");
-    EXPECT_FALSE(fs::exists(owner_));
-  }
 }
 
 TEST_F(OutputClaimTest, AFolderThatCannotBeMadeIsAnError) {

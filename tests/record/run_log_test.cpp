@@ -45,6 +45,25 @@ TEST(RunLog, WhatAResumeMadeVoidIsGone) {
   EXPECT_EQ(steps_of(read_run_log(folder / "log")), (std::vector<std::int64_t>{0, 1, 1, 2}));
 }
 
+TEST(RunLog, AJudgementThatIsMadeOnceMoreCountsOnce) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "log", R"({"event":"step","step":5}
+{"event":"checkpoint","step":5}
+{"event":"epoch","step":5,"accuracy":0.25}
+{"event":"failed","step":5}
+{"event":"resumed","step":5}
+{"event":"epoch","step":5,"accuracy":0.5}
+{"event":"failed","step":5}
+{"event":"resumed","step":5}
+{"event":"epoch","step":5,"accuracy":0.75}
+)");
+  const std::vector<LogLine> epochs = read_run_log(folder / "log", {"epoch"});
+  ASSERT_EQ(epochs.size(), 1u);
+  EXPECT_EQ(epochs[0].number("accuracy"), 0.75);
+  EXPECT_EQ(read_run_log(folder / "log", {"step", "checkpoint"}).size(), 2u);
+  EXPECT_EQ(read_run_log(folder / "log", {"resumed", "failed"}).size(), 4u) << "starts and their ends all count";
+}
+
 TEST(RunLog, TornAndStrangeLinesArePassedOver) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "log", "{\"event\":\"step\",\"step\":1}\n[1,2]\n\nnonsense\n{\"event\":\"st");

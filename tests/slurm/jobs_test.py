@@ -204,9 +204,14 @@ class GoingOn(OnACluster):
         words = ("preprocess", "--source", "generated", "--images", 30000, "--side", 32, "--shard-mib", 1)
         packed = self.folder / "packed"
         job = self.submit(*words, "--output", packed, resources=("--nodes=2", "--ntasks-per-node=1"))
-        self.cluster.wait_for(job, lambda _: len(list(packed.rglob("*.h5"))) > 2)
+        first = self.cluster.wait_for(job, lambda _: len(list(packed.rglob("*.h5"))) > 2)["BatchHost"]
+        self.cluster.done("scontrol", "update", f"NodeName={first}", "State=DRAIN", "Reason=test")
+        self.addCleanup(self.cluster.done, "scontrol", "update", f"NodeName={first}", "State=RESUME")
         self.cluster.done("scancel", "--signal=USR2", "--batch", job)
-        self.assertIn("going on with an unfinished packing", self.cluster.wait(job))
+        log = self.cluster.wait(job)
+        self.assertIn("going on with an unfinished packing", log)
+        self.assertNotIn("waiting up to", log, "what a start before has claimed is void, on whatever host")
+        self.assertNotEqual(self.cluster.job(job)["BatchHost"], first)
         self.assertEqual(self.cluster.job(job)["Restarts"], "1")
         self.done(*words, "--output", self.folder / "whole")
         self.assertEqual(files_below(packed), files_below(self.folder / "whole"))

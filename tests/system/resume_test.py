@@ -130,6 +130,24 @@ class Resume(SystemTest):
         for name, expected in weights(whole).items():
             self.assertTrue((weights(run)[name] == expected).all(), name)
 
+    def test_one_training_at_a_time(self):
+        """A job submitted twice: the second is told who is there, and changes nothing."""
+        run = self.folder / "run"
+        process = support.start(command(*self.train(run)))
+        self.addCleanup(process.stdout.close)
+        self.wait_until(process, lambda: list(run.glob("checkpoints/*/DONE")))
+        process.send_signal(signal.SIGSTOP)  # it would end before the others have begun
+        names = (f"another training is at work here: process {process.pid} on ", f"remove {run}/owner.json")
+        self.refused(1, names, "train", "--resume", run)
+        self.refused_by_ranks(2, 1, names, "train", "--resume", run)
+        process.kill()
+        process.wait()
+        self.assertTrue((run / "owner.json").exists())
+        self.done("train", "--resume", run)  # at once: its process is gone
+        self.assert_same_end(run)
+        self.assert_log_tells_each_step_once(run)
+        self.assertFalse((run / "owner.json").exists())
+
     def test_a_run_without_a_checkpoint_yet_begins_anew(self):
         run = self.folder / "run"
         self.done(*self.train(run))

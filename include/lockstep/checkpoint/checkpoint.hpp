@@ -8,7 +8,8 @@
 //                        DONE                    sizes and XXH64 of the files above; written last
 //
 // Written under a temporary name, every file and the folder flushed to disk, renamed, then DONE: killed at any moment,
-// the checkpoint before is still there and still the newest. Rank 0 calls these; a rank that must not go on while rank
+// the checkpoint before is still there and still the newest. One of the same step, replaced since it was judged, is
+// <root>/step-00001234.replaced meanwhile. Rank 0 calls these; a rank that must not go on while rank
 // 0 writes waits for it by itself. Tensors on a device are copied to the host one at a time. Memory: reading holds all
 // tensors of one checkpoint. Errors name the file and the fix.
 #pragma once

@@ -201,6 +201,9 @@ struct ScheduleConfig {
 struct CheckpointConfig {
   Interval every;
   std::int64_t keep = 0;
+  /// What may be lost with a judgement, which can take long and be killed: where more is at stake, a checkpoint comes
+  /// first. Seconds of training, and times what the newest checkpoint took.
+  double seconds_at_stake = 60, writings_at_stake = 20;
 };
 
 /// What is told to TensorBoard.

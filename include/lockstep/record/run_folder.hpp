@@ -1,16 +1,19 @@
 // The folder of a run: config.ini (runs again as it is), run.json (what evaluation needs), log.jsonl, weights/,
-// checkpoints/ (checkpoint.hpp), metrics.json, predictions.h5 (kept_predictions.hpp), lr-search.json and .svg.
+// checkpoints/ (checkpoint.hpp), metrics.json, predictions.h5 (kept_predictions.hpp), lr-search.json and .svg, and,
+// while somebody trains it, owner.json (folder_claim.hpp).
 //
 // The only place that knows the names inside a run. Created by rank 0; the other ranks only hold the paths. Errors: the
 // folder exists already; it is not a run; a run of another format version.
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "lockstep/config/options.hpp"
+#include "lockstep/core/folder_claim.hpp"
 #include "lockstep/data/manifest.hpp"
 
 namespace lockstep {
@@ -61,13 +64,15 @@ struct RunRecord {
 
 class RunFolder {
  public:
-  /// Throws unless the folder does not exist or is empty but for a search for a learning rate: the cheapest mistake is
-  /// found before anything is read.
+  /// Throws unless the folder does not exist or is empty but for a claim and a search for a learning rate: the cheapest
+  /// mistake is found before anything is read.
   static void require_new(const std::filesystem::path& folder);
   /// A new run, in a folder as above.
   static RunFolder create(const std::filesystem::path& folder, const Options& options, const RunRecord& record);
   /// The names inside a folder of which another rank knows that it is a run.
   static RunFolder at(const std::filesystem::path& folder) { return RunFolder(folder); }
+  /// Claims what a training writes there. A new run's folder is made if it is not there.
+  static std::unique_ptr<FolderClaim> claim(const std::filesystem::path& folder, bool is_new, const Log& log);
   /// A run that is there.
   static RunFolder open(const std::filesystem::path& folder);
 
@@ -80,6 +85,7 @@ class RunFolder {
   std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.json"; }
   std::filesystem::path predictions() const { return folder_ / "predictions.h5"; }
+  std::filesystem::path owner() const { return folder_ / FolderClaim::usual_name; }
   /// Of a search for a learning rate, which may come before the run.
   std::filesystem::path lr_search_data() const { return folder_ / "lr-search.json"; }
   std::filesystem::path lr_search_plot() const { return folder_ / "lr-search.svg"; }

@@ -1,7 +1,8 @@
 // log.jsonl of a run, read back: what happened, without what a resume has made void.
 //
-// After a line {"event":"resumed","step":N} earlier lines of a later step don't count; a torn last line, or one that is no
-// JSON object, is passed over. Values; thread-safe. Errors: the file cannot be read.
+// After a line {"event":"resumed","step":N} earlier lines of a later step don't count, nor those of step N that are
+// said once more: a checkpoint may be of before the judgement of its step, which is then made again. A torn last line,
+// or one that is no JSON object, is passed over. Values; thread-safe. Errors: the file cannot be read.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -33,6 +34,7 @@ class LogLine {
 };
 
 /// The lines of these events, in order; with none named, all.
-std::vector<LogLine> read_run_log(const std::filesystem::path& file, std::initializer_list<std::string_view> events = {});
+std::vector<LogLine> read_run_log(const std::filesystem::path& file,
+                                  std::initializer_list<std::string_view> events = {});
 
 }  // namespace lockstep
