@@ -1,4 +1,4 @@
-// An open file or folder of the operating system as RAII, with the calls that files.cpp and partial_file.cpp share.
+// An open file or folder of the operating system as RAII, with the calls that the files of src/core share.
 //
 // Internal to src/core. Errors carry errno's text and the path.
 #pragma once
@@ -20,6 +20,8 @@ class Descriptor {
       : path_(path), value_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
     if (value_ < 0) throw system_error("cannot open", path.string(), errno);
   }
+  /// Owns what is open already; -1: nothing is.
+  explicit Descriptor(int opened) : value_(opened) {}
   ~Descriptor() {
     if (value_ >= 0) ::close(value_);
   }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <sstream>
 
+#include "core/descriptor.hpp"
 #include "lockstep/core/error.hpp"
 #include "lockstep/core/files.hpp"
 #include "lockstep/core/machine.hpp"
@@ -149,21 +150,6 @@ std::optional<std::string> void_claim(const fs::path& file, const ClaimedWork& w
   return claim;
 }
 
-/// An open file or folder.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 Error just_begun(const fs::path& file, const ClaimedWork& work) {
   return Error(fmt::format("another {} has just begun here", work.name), file.string(),
                "wait for its end" + work.instead);
@@ -185,7 +171,7 @@ void take_away(const fs::path& file, const std::string& claim, const ClaimedWork
 }
 
 void write_whole(const Descriptor& file, const std::string& text, const fs::path& name) {
-  if (::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     throw system_error("cannot write", name.string(), errno);
 }
 
@@ -193,9 +179,9 @@ void write_whole(const Descriptor& file, const std::string& text, const fs::path
 /// where the file system has no files without a name, or no further names for one (NFS, Lustre).
 bool made_at_once(const fs::path& file, const std::string& text, const ClaimedWork& work) {
   const Descriptor unnamed(::open(file.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
-  if (unnamed.number() < 0) return false;
+  if (unnamed.get() < 0) return false;
   write_whole(unnamed, text, file);
-  const std::string place = fmt::format("/proc/self/fd/{}", unnamed.number());
+  const std::string place = fmt::format("/proc/self/fd/{}", unnamed.get());
   if (::linkat(AT_FDCWD, place.c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
   if (errno == EEXIST) throw just_begun(file, work);
   return false;
@@ -204,8 +190,8 @@ bool made_at_once(const fs::path& file, const std::string& text, const ClaimedWo
 void write_claim(const fs::path& file, const std::string& text, const ClaimedWork& work) {
   if (made_at_once(file, text, work)) return;
   const Descriptor created(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (created.number() < 0 && errno == EEXIST) throw just_begun(file, work);
-  if (created.number() < 0) throw system_error("cannot create", file.string(), errno);
+  if (created.get() < 0 && errno == EEXIST) throw just_begun(file, work);
+  if (created.get() < 0) throw system_error("cannot create", file.string(), errno);
   try {
     write_whole(created, text, file);
   } catch (...) {
@@ -224,7 +210,7 @@ FolderClaim::FolderClaim(fs::path file, const ClaimedWork& work, const Log& log,
     : file_(std::move(file)), text_(text_of(this_process())) {
   const std::optional<std::string> left_over = void_claim(file_, work, log, times);
   const Descriptor folder(::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  ::flock(folder.number(), LOCK_EX);  // where there are no locks, a moment stays in which two can find each other late
+  ::flock(folder.get(), LOCK_EX);  // where there are no locks, a moment stays in which two can find each other late
   if (left_over) take_away(file_, *left_over, work);
   write_claim(file_, text_, work);
   renewer_ = std::jthread([this, every = times.renewal](const std::stop_token& stop) { renew(stop, every); });
